@@ -1,0 +1,79 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+static const char *server_name = "partita";
+static enum log_level lowest_level = LOG_LEVEL_INFO;
+
+void log_setup(const char *name, enum log_level lowest)
+{
+    server_name = name;
+    lowest_level = lowest;
+}
+
+static void add_json(struct buf *line, const char *s)
+{
+    buf_add_char(line, '"');
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') {
+            buf_add_char(line, '\\');
+            buf_add_char(line, *s);
+        } else if (c < 0x20 || c == 0x7f) {
+            buf_printf(line, "\\u%04x", c);
+        } else {
+            buf_add_char(line, *s);
+        }
+    }
+    buf_add_char(line, '"');
+}
+
+static void add_pair(struct buf *line, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_add_char(line, ',');
+    add_json(line, key);
+    buf_add_char(line, ':');
+    add_json(line, value);
+}
+
+static void add_time(struct buf *line)
+{
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    char text[32];
+    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    buf_printf(line, "{\"time\":\"%.*s.%03ldZ\"", (int)len, text, now.tv_nsec / 1000000);
+}
+
+void log_event(enum log_level level, const char *event, const char *request_id, const char *trace_id, ...)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    if (level < lowest_level)
+        return;
+    void *ctx = mem_root("log line");
+    struct buf line = buf_make(ctx);
+    add_time(&line);
+    add_pair(&line, "level", names[level]);
+    add_pair(&line, "server", server_name);
+    add_pair(&line, "request_id", request_id);
+    add_pair(&line, "trace_id", trace_id);
+    add_pair(&line, "event", event);
+    va_list args;
+    va_start(args, trace_id);
+    for (const char *key; (key = va_arg(args, const char *)) != NULL;)
+        add_pair(&line, key, va_arg(args, const char *));
+    va_end(args);
+    buf_add(&line, "}\n");
+    ssize_t written = write(STDERR_FILENO, line.data, line.len);
+    (void)written; /* nowhere left to report it */
+    talloc_free(ctx);
+}

@@ -1,0 +1,71 @@
+#pragma once
+/* The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1): its parameters, and what
+ * is wrong with them. Pure; the client is judged by op-auth/authorize.c. */
+#include "data/form.h"
+#include "data/records.h"
+#include "protocol/claims.h"
+#include "protocol/oauth_error.h"
+
+enum response_mode { RESPONSE_QUERY, RESPONSE_FRAGMENT, RESPONSE_FORM_POST };
+
+struct authorize_request {
+    const char *client_id, *redirect_uri, *response_type, *response_mode, *scope, *state, *nonce, *display, *prompt,
+        *max_age, *ui_locales, *id_token_hint, *login_hint, *acr_values, *claims, *code_challenge,
+        *code_challenge_method, *request, *request_uri, *registration;
+    /* typed by authorize_request_parse: */
+    enum response_mode mode;
+    struct scope_list scopes;
+    bool prompt_none, prompt_login, prompt_consent, prompt_select_account;
+    int64_t max_age_seconds; /* -1 when absent */
+    json_t *claims_request;  /* NULL when absent */
+};
+
+/* Two steps, because errors before the redirect URI is known to be good are shown to the person and
+ * never redirected.
+ * Step 1: the parameters that say who asks and where to answer. OP_INVALID with ret_error. */
+must_check enum op_err authorize_request_identify(const void *ctx, const struct form *form, struct authorize_request *ret,
+                                                  struct oauth_error *ret_error);
+/* The client and its redirect URI. NULL client: unknown. OP_MISMATCH with ret_error: unknown or disabled
+ * client, redirect_uri missing (even with one registered: OpenID Connect Core requires it) or not registered. */
+must_check enum op_err authorize_request_match(const struct authorize_request *request, const Rec__Client *client,
+                                               struct oauth_error *ret_error);
+
+struct authorize_policy {
+    bool allow_plain_pkce;
+    const struct scope_catalogue *catalogue;
+};
+/* Step 2: all the rest; request is filled. OP_INVALID with an error to be redirected. state and mode are
+ * set even then, when they could be read, so that the error can be sent where it belongs. */
+must_check enum op_err authorize_request_parse(const void *ctx, const struct form *form, const Rec__Client *client,
+                                               const struct authorize_policy *policy, struct authorize_request *request,
+                                               struct oauth_error *ret_error);
+
+/* What has to happen before a code can be given. */
+enum authorize_step {
+    AUTHORIZE_SIGN_IN,        /* show the sign-in page */
+    AUTHORIZE_SELECT_ACCOUNT, /* ask which account (the present one or another) */
+    AUTHORIZE_CONSENT,
+    AUTHORIZE_GRANT,          /* nothing: give the code */
+    AUTHORIZE_ERROR,          /* redirect ret_error: prompt=none and the like */
+};
+struct authorize_facts {
+    const struct authorize_request *request;
+    const Rec__Client *client;
+    const Rec__Session *session;   /* NULL: nobody is signed in */
+    const Rec__User *user;         /* of the session; NULL: gone */
+    const Rec__Consent *consent;   /* NULL: none */
+    const char *hinted_user_id;    /* sub of a verified id_token_hint or of claims.id_token.sub; NULL none */
+    /* What this interaction has already asked for and got, so that prompt=login does not ask forever: */
+    bool signed_in_just_now, consented_just_now, account_chosen_just_now;
+    int64_t now;
+};
+/* OpenID Connect Core §3.1.2.3, §3.1.2.4, §3.1.2.6. */
+enum authorize_step authorize_decide(const struct authorize_facts *facts, struct oauth_error *ret_error);
+
+/* True when the consent covers every scope and claim asked for. */
+bool authorize_consent_covers(const Rec__Consent *consent, const struct authorize_request *request);
+
+/* The success or error response as a URL to redirect to (query, fragment); for form_post the fields are
+ * given to op-auth's page instead. iss is always there (RFC 9207). Owned by ctx. */
+char *authorize_response_url(const void *ctx, const struct authorize_request *request, const char *issuer,
+                             const char *code, const struct oauth_error *error);

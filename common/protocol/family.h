@@ -1,0 +1,30 @@
+#pragma once
+/* Is what a sign-in produced still alive? One pure rule for redemption, refresh, introspection and userinfo. */
+#include "data/records.h"
+
+enum family_verdict {
+    FAMILY_ALIVE = 0,
+    FAMILY_DEAD,              /* marked dead: revoked or replayed */
+    FAMILY_EXPIRED,           /* its idle or absolute lifetime is over */
+    FAMILY_SESSION_ENDED,     /* no offline_access, and its session is gone */
+    FAMILY_CONSENT_WITHDRAWN,
+    FAMILY_USER_GONE,         /* absent, disabled, or since later than the grant */
+    FAMILY_CLIENT_GONE,       /* the same for the client */
+};
+
+/* What is known about the pieces: NULL means absent. family may be NULL (none was stored: an access
+ * token without a refresh token; then grant says what was granted, offline is false). consent is not
+ * asked for when the client is first_party. A grant is dead when granted_at < since of the user, client
+ * or consent. */
+struct family_facts {
+    const Rec__Family *family;
+    const Rec__Grant *grant;      /* required; family->grant or what the token says */
+    bool offline;
+    const Rec__Session *session;
+    const Rec__Consent *consent;
+    const Rec__User *user;
+    const Rec__Client *client;
+    int64_t now;
+};
+enum family_verdict family_alive(const struct family_facts *facts);
+const char *family_verdict_name(enum family_verdict verdict);

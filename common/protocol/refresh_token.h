@@ -1,0 +1,51 @@
+#pragma once
+/* Refresh tokens: family || generation || secret || tag, and the rules of rotation (ARCHITECTURE.md,
+ * "Refresh tokens"; RFC 9700 §4.14). Pure; K is op-token's own 32-byte key. */
+#include "data/digest.h"
+#include "data/records.h"
+
+enum { REFRESH_SECRET_LEN = 32, REFRESH_FAMILY_LEN = 16, REFRESH_GENERATIONS_KEPT = 16 };
+
+struct refresh_token {
+    uint8_t family_id[REFRESH_FAMILY_LEN];
+    uint32_t generation; /* from 1 */
+    uint8_t secret[REFRESH_SECRET_LEN];
+    uint8_t tag[DIGEST_SHA256_LEN];
+};
+
+/* Splits without believing. OP_INVALID: not of the form. */
+must_check enum op_err refresh_token_parse(const char *text, struct refresh_token *ret);
+/* base64url, owned by ctx, wiped when freed. */
+char *refresh_token_text(const void *ctx, const struct refresh_token *token);
+
+/* The first of a family: a random secret given by the caller, generation 1, tagged under K. */
+void refresh_token_first(const uint8_t k[DIGEST_KEY_LEN], const uint8_t family_id[REFRESH_FAMILY_LEN],
+                         const uint8_t secret[REFRESH_SECRET_LEN], struct refresh_token *ret);
+/* The successor: always the same one for the same token and K. */
+void refresh_token_next(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token, struct refresh_token *ret);
+/* True when the tag proves that we issued it under K. Constant time. */
+bool refresh_token_is_ours(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token);
+
+struct refresh_windows {
+    int64_t lost_answer;  /* seconds after rotation in which the predecessor is answered (600) */
+    int64_t race;         /* seconds after the successor was first presented (60) */
+};
+
+enum refresh_verdict {
+    REFRESH_CURRENT,   /* the current one: rotate, or answer with the same one */
+    REFRESH_RETRY,     /* a predecessor within its windows: answer with its same successor, nothing rotates */
+    REFRESH_THEFT,     /* a predecessor later than that: the family dies */
+    REFRESH_INVALID,   /* unverifiable, or newer than the stored generation: invalid_grant, kills nothing */
+};
+/* Judges a presented token against its family (which is alive, and whose client matched). A
+ * generation whose hash is gone is THEFT when its tag is ours, else INVALID. */
+enum refresh_verdict refresh_judge(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token,
+                                   const Rec__Family *family, const struct refresh_windows *windows, int64_t now);
+
+/* Writes the outcome into the family record: notes when the successor was first presented; when
+ * rotate, appends generation+1 with the successor's hash. Strings and arrays are of ctx. */
+void refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
+                   const struct refresh_token *next, bool rotate, int64_t now);
+
+/* True when this client's tokens rotate: as told, else only public clients. */
+bool refresh_rotates(const Rec__Client *client);

@@ -1,0 +1,17 @@
+#pragma once
+/* The replies that OAuth endpoints share. All free req (see http_reply). */
+#include "data/json.h"
+#include "protocol/oauth_error.h"
+#include "runtime/http.h"
+
+/* JSON with Cache-Control: no-store (and Pragma: no-cache, RFC 6749 §5.1). */
+void reply_json(struct http_request *req, int status, const json_t *value);
+/* RFC 6749 §5.2: status from the error (invalid_client is 401 with WWW-Authenticate: Basic when
+ * the client used the Authorization header, which used_basic says). Logs one line. */
+void reply_oauth_error(struct http_request *req, const struct oauth_error *error, bool used_basic);
+/* RFC 6750 §3: 401 (invalid_token or no token) or 403, WWW-Authenticate: Bearer. error may be NULL:
+ * no authentication information was sent. */
+void reply_bearer_error(struct http_request *req, const struct oauth_error *error);
+/* For OP_BUSY, OP_FULL, OP_BROKEN of the store: 503 with Retry-After (500 for OP_BROKEN), JSON body
+ * {error: temporarily_unavailable | server_error}. Logs one line. */
+void reply_store_error(struct http_request *req, enum op_err err);

@@ -1,0 +1,35 @@
+#pragma once
+/* ROUTES: which handler has which path, what it admits, and CORS, decided before the body is read. */
+#include "runtime/http.h"
+#include "store/kv.h"
+
+enum route_caller { CALLER_NOBODY, CALLER_CLIENT, CALLER_BEARER }; /* who may call: for errors and documentation; handlers authenticate */
+enum route_cors {
+    CORS_NONE,
+    CORS_ANYONE,         /* Access-Control-Allow-Origin: * */
+    CORS_CLIENT_ORIGINS, /* the origins of registered redirect URIs; needs the clients environment */
+};
+
+struct route {
+    unsigned methods;    /* HTTP_GET | HTTP_POST ...; HEAD comes with GET; OPTIONS is answered here */
+    const char *path;    /* exact; a last segment of "*" matches any one or more segments */
+    void (*handle)(struct http_request *req);
+    size_t body_max;     /* bytes */
+    enum route_caller caller;
+    enum route_cors cors;
+};
+
+/* Fills the head and request hooks of http.h. kv may be NULL where no route is CORS_CLIENT_ORIGINS.
+ * Unknown path 404, wrong method 405 with Allow, body over body_max 413; as JSON {error,
+ * error_description} for CALLER_CLIENT and CALLER_BEARER; `not_found` (may be NULL) renders the 404
+ * and 405 of the rest as a page. Never with credentials; Vary: Origin where it applies. */
+struct route_table {
+    const struct route *routes;
+    size_t count;
+    struct kv *kv;
+    void (*not_found)(struct http_request *req, int status);
+};
+long route_head(struct http_request *req, void *table);
+void route_request(struct http_request *req, void *table);
+/* The path of the route a request matched, for metrics; "other" when none. */
+const char *route_label(const struct http_request *req);

@@ -1,0 +1,42 @@
+#pragma once
+/* A server's main: tables, then one call. Arguments (--config FILE, --check-config, --version, --help,
+ * --listen ADDRESS (HOST:PORT or unix:PATH; otherwise the sockets of LISTEN_FDS), --set NAME=VALUE),
+ * configuration, log, stores, sockets, ready notice (sd_notify), one event loop, watchdog, drain. */
+#include "runtime/conf.h"
+#include "runtime/http.h"
+#include "runtime/route.h"
+#include "runtime/settings.h"
+#include "store/kv.h"
+
+struct server;
+
+struct server_description {
+    const char *name;     /* "op-token" */
+    const char *purpose;  /* one sentence, for --help */
+    const struct conf_item *conf;
+    size_t conf_count;
+    const struct kv_store *stores;
+    size_t store_count;
+    const struct route *routes;
+    size_t route_count;
+    /* May be NULL. start runs once everything is open, before requests; on failure *ret_why is one
+     * line that names what is at fault (owned by the server) and the process ends with 1. */
+    enum op_err (*start)(struct server *server, const char **ret_why);
+    void (*stop)(struct server *server);
+    /* May be NULL. Asked for readiness (/.ready on the sockets answers 200 or 503): NULL when ready, else why not. */
+    const char *(*not_ready)(struct server *server);
+    void (*not_found)(struct http_request *req, int status);
+};
+
+/* Returns the exit status: 0 drained, 64 usage, 78 bad configuration, 1 anything else. */
+int server_run(const struct server_description *description, int argc, char **argv);
+
+/* For hooks and handlers of the one server of this process. */
+struct kv *server_kv(void);
+struct event_base *server_base(void);
+struct server *server_self(void); /* a talloc context that lives as long as the process serves */
+
+/* A secret of its own: $CREDENTIALS_DIRECTORY/NAME, exactly len bytes raw. On failure *ret_why is
+ * one line that names the path. The memory is owned by server and wiped at the end. */
+must_check enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret,
+                                         const char **ret_why);

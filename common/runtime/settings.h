@@ -1,0 +1,32 @@
+#pragma once
+/* The [all] section: what every server must agree on. Filled once at start by server_run (or by
+ * opctl), read-only afterwards. */
+#include "runtime/conf.h"
+
+struct settings {
+    const char *issuer;        /* no trailing slash */
+    const char *state_dir;     /* durable environments */
+    const char *runtime_dir;   /* volatile ones */
+    const char *share_dir;     /* pages, locales, assets */
+    struct conf_list trusted_proxies; /* addresses, networks in CIDR form, or "unix" for peers on a Unix socket */
+    int64_t code_lifetime;                /* seconds, as all lifetimes */
+    int64_t access_token_lifetime;
+    int64_t id_token_lifetime;
+    int64_t refresh_token_idle_lifetime;
+    int64_t refresh_token_lifetime;
+    int64_t session_idle_lifetime;
+    int64_t session_lifetime;
+    int64_t clock_skew;        /* accepted on times in tokens that others made */
+    const char *access_token_alg;         /* ES256 ... */
+    struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */
+    struct conf_list locales;             /* languages offered, the first is the default */
+    bool allow_plain_pkce;
+    const char *name;          /* the operator's, on every page */
+    const char *logo;          /* path of an image file, or "" */
+    const char *contact;       /* mail address or URL for people in trouble, or "" */
+    int64_t log_level;
+};
+extern struct settings settings;
+
+/* The section for conf_read. */
+extern const struct conf_section SETTINGS_SECTION;

@@ -1,0 +1,8 @@
+#pragma once
+/* Password hashes by user_id. */
+#include "data/records.h"
+#include "store/kv.h"
+
+must_check enum op_err credentials_get_password(struct kv_txn *txn, const void *ctx, const char *user_id, Rec__Password **ret);
+must_check enum op_err credentials_put_password(struct kv_txn *txn, const Rec__Password *password);
+must_check enum op_err credentials_delete_password(struct kv_txn *txn, const char *user_id);

@@ -1,0 +1,20 @@
+#pragma once
+/* Refresh-token families. Absent means dead for a refresh token and alive for an access token
+ * (see protocol/family.h). */
+#include "data/records.h"
+#include "store/kv.h"
+
+enum { FAMILY_ID_LEN = 16 };
+
+must_check enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);
+/* OP_EXISTS: there is one, perhaps a dead one, and it stays. Expires with the earlier of
+ * idle_expires_at and expires_at, and not before dead marks may be forgotten. */
+must_check enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family);
+must_check enum op_err families_update(struct kv_txn *txn, const Rec__Family *family);
+/* Marks it dead; one that is absent is inserted dead. The mark lives at least 24 h (no access token
+ * lives longer). Works whatever the record's needs. */
+must_check enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char *reason);
+must_check enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
+                                             Rec__Family ***ret, size_t *ret_count);
+must_check enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit,
+                                     Rec__Family ***ret, size_t *ret_count);

@@ -1,0 +1,37 @@
+#pragma once
+/* Signing keys: the public halves and their states in jwks, the sealed private halves in keys.
+ * `sign(kid, bytes)` is behind keyring_sign, so that a signer process can take its place. */
+#include "data/jose.h"
+#include "data/records.h"
+#include "store/kv.h"
+
+/* --- repositories --- */
+must_check enum op_err signing_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__SigningKey **ret);
+must_check enum op_err signing_keys_put(struct kv_txn *txn, const Rec__SigningKey *key);
+must_check enum op_err signing_keys_delete(struct kv_txn *txn, const char *kid);
+/* All of them, published or not, at most 64. */
+must_check enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningKey ***ret, size_t *ret_count);
+must_check enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__PrivateKey **ret);
+must_check enum op_err private_keys_insert(struct kv_txn *txn, const Rec__PrivateKey *key);
+must_check enum op_err private_keys_delete(struct kv_txn *txn, const char *kid);
+must_check enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish); /* rings */
+must_check enum op_err rotation_wish_take(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
+
+/* --- a process's parsed keys, reread when the environment changed --- */
+struct keyring;
+
+/* seal_key is NULL for a process that only verifies; else 32 bytes, copied and wiped with ctx. */
+struct keyring *keyring_new(const void *ctx, struct kv *kv, const uint8_t *seal_key);
+
+/* Signs with the current key of alg. The token is owned by ctx.
+ * OP_ABSENT: no current key of this algorithm (the server is not ready); OP_BROKEN: it cannot be unsealed. */
+must_check enum op_err keyring_sign(struct keyring *ring, const void *ctx, enum jose_alg alg, const char *typ,
+                                    const json_t *claims, char **ret_token);
+/* True when a current key of alg can sign now. */
+bool keyring_ready(struct keyring *ring, enum jose_alg alg);
+
+/* Verifies a token that we issued: kid must name a key of ours, published or not, and typ must be
+ * the one given (case-insensitive; NULL: absent or "JWT"). Claims owned by ctx.
+ * OP_INVALID, OP_MISMATCH; OP_ABSENT: unknown kid. exp is the caller's to judge. */
+must_check enum op_err keyring_verify(struct keyring *ring, const void *ctx, const char *token, const char *typ,
+                                      json_t **ret_claims);

@@ -1,0 +1,32 @@
+#pragma once
+/* Every table of every environment, in one place: a key prefix each, never re-used. */
+#include "store/kv.h"
+
+/* keys */
+static const struct kv_table TABLE_PRIVATE_KEYS = {KV_KEYS, 1, "private_keys"};          /* kid */
+/* jwks */
+static const struct kv_table TABLE_SIGNING_KEYS = {KV_JWKS, 1, "signing_keys"};          /* kid */
+static const struct kv_table TABLE_ROTATION_WISH = {KV_JWKS, 2, "rotation_wish"};        /* "wish" */
+/* clients */
+static const struct kv_table TABLE_CLIENTS = {KV_CLIENTS, 1, "clients"};                 /* client_id */
+static const struct kv_table TABLE_CLIENT_ORIGINS = {KV_CLIENTS, 2, "client_origins"};   /* SHA-256(origin) client_id */
+/* users */
+static const struct kv_table TABLE_USERS = {KV_USERS, 1, "users"};                       /* user_id */
+static const struct kv_table TABLE_USERNAMES = {KV_USERS, 2, "usernames"};               /* SHA-256(lower-case username) */
+/* credentials */
+static const struct kv_table TABLE_PASSWORDS = {KV_CREDENTIALS, 1, "passwords"};         /* user_id */
+/* sessions */
+static const struct kv_table TABLE_SESSIONS = {KV_SESSIONS, 1, "sessions"};              /* sid */
+static const struct kv_table TABLE_SESSION_COOKIES = {KV_SESSIONS, 2, "session_cookies"}; /* SHA-256(cookie) */
+static const struct kv_table TABLE_USER_SESSIONS = {KV_SESSIONS, 3, "user_sessions"};    /* user_id NUL sid */
+static const struct kv_table TABLE_CONSENTS = {KV_SESSIONS, 4, "consents"};              /* user_id NUL client_id */
+/* tokens */
+static const struct kv_table TABLE_FAMILIES = {KV_TOKENS, 1, "families"};                /* family_id, 16 bytes */
+static const struct kv_table TABLE_USER_FAMILIES = {KV_TOKENS, 2, "user_families"};      /* user_id NUL family_id */
+/* codes */
+static const struct kv_table TABLE_CODES = {KV_CODES, 1, "codes"};                       /* SHA-256(code) */
+static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};           /* SHA-256(code) */
+/* guard */
+static const struct kv_table TABLE_JTIS = {KV_GUARD, 1, "jtis"};                         /* SHA-256(issuer NUL jti) */
+static const struct kv_table TABLE_COUNTERS = {KV_GUARD, 2, "counters"};                 /* slot number, 4 bytes */
+/* every environment: its Environment record, under prefix 239 and the key "environment" */
