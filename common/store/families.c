@@ -1,0 +1,111 @@
+#include "store/families.h"
+
+#include "store/repository.h"
+#include "store/tables.h"
+
+/* No access token lives longer than 24 h; ten minutes more for clocks and answers on their way. */
+enum { DEAD_MARK_LIFETIME = 24 * 3600 + 600 };
+
+static ProtobufCBinaryData binary(const void *ctx, struct bytes bytes)
+{
+    struct bytes copy = mem_bytes(ctx, bytes);
+    return (ProtobufCBinaryData){.len = copy.len, .data = (uint8_t *)copy.data};
+}
+
+static void *from_key(const void *ctx, struct bytes key)
+{
+    Rec__Family *family = records_new(ctx, &rec__family__descriptor);
+    family->has_needs = true;
+    family->needs = RECORDS_FORMAT + 1;
+    family->has_family_id = true;
+    family->family_id = binary(family, key);
+    return family;
+}
+
+static const struct repository FAMILIES = {&TABLE_FAMILIES, &rec__family__descriptor, from_key};
+
+static struct bytes id_of(const Rec__Family *family)
+{
+    return bytes_from(family->family_id.data, family->family_id.len);
+}
+
+static int64_t expiry_of(const struct kv_txn *txn, const Rec__Family *family)
+{
+    int64_t end = family->idle_expires_at < family->expires_at ? family->idle_expires_at : family->expires_at;
+    int64_t mark = kv_now(txn) + DEAD_MARK_LIFETIME;
+    return end > mark ? end : mark;
+}
+
+static enum op_err index_user(struct kv_txn *txn, const Rec__Family *family)
+{
+    if (family->grant == NULL || family->grant->user_id == NULL)
+        return OP_OK;
+    void *scratch = mem_root("families_index_user");
+    struct bytes key = repository_owned_key(scratch, family->grant->user_id, id_of(family));
+    enum op_err err = kv_put(txn, &TABLE_USER_FAMILIES, key, bytes_of(NULL), expiry_of(txn, family));
+    talloc_free(scratch);
+    return err;
+}
+
+static enum op_err write_family(struct kv_txn *txn, const Rec__Family *family)
+{
+    enum op_err err = repository_put(txn, &FAMILIES, id_of(family), family, expiry_of(txn, family));
+    return err != OP_OK ? err : index_user(txn, family);
+}
+
+enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
+{
+    return repository_get(txn, &FAMILIES, family_id, ctx, ret);
+}
+
+enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family)
+{
+    enum op_err err = repository_insert(txn, &FAMILIES, id_of(family), family, expiry_of(txn, family));
+    return err != OP_OK ? err : index_user(txn, family);
+}
+
+enum op_err families_update(struct kv_txn *txn, const Rec__Family *family)
+{
+    void *scratch = mem_root("families_update");
+    Rec__Family *stored;
+    enum op_err err = families_get(txn, scratch, id_of(family), &stored);
+    if (err == OP_OK)
+        err = write_family(txn, family);
+    talloc_free(scratch);
+    return err;
+}
+
+enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char *reason)
+{
+    void *scratch = mem_root("families_kill");
+    Rec__Family *family;
+    enum op_err err = repository_get_any(txn, &FAMILIES, family_id, scratch, &family);
+    if (err == OP_ABSENT || err == OP_BROKEN) {
+        family = records_new(scratch, &rec__family__descriptor);
+        family->has_family_id = true;
+        family->family_id = binary(family, family_id);
+        err = OP_OK;
+    }
+    if (err == OP_OK && !family->dead) {
+        family->has_dead = true;
+        family->dead = true;
+        family->has_dead_at = true;
+        family->dead_at = kv_now(txn);
+        family->dead_reason = mem_strdup(family, reason);
+        err = write_family(txn, family);
+    }
+    talloc_free(scratch);
+    return err;
+}
+
+enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
+                                  Rec__Family ***ret, size_t *ret_count)
+{
+    return repository_list_owned(txn, &FAMILIES, &TABLE_USER_FAMILIES, user_id, limit, ctx, ret, ret_count);
+}
+
+enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit, Rec__Family ***ret,
+                          size_t *ret_count)
+{
+    return repository_list(txn, &FAMILIES, bytes_of(NULL), after, limit, ctx, ret, ret_count);
+}
