@@ -1,0 +1,60 @@
+"""A demonstration user and clients, made once through opctl and remembered for the operator alone."""
+import json
+import os
+import secrets
+import subprocess
+
+from machine import Failure
+
+
+def opctl(place, *words, secret=None):
+    done = subprocess.run(place.opctl() + list(words) + ["--json"], input=secret, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"opctl {' '.join(words[:2])} failed: {done.stderr.strip()}")
+    return json.loads(done.stdout) if done.stdout.strip() else {}
+
+
+def make(place, playground):
+    """{user, client, playground_client}; those of the first run when there are any."""
+    if os.path.exists(place.demo_json):
+        with open(place.demo_json, encoding="utf-8") as file:
+            demo = json.load(file)
+    else:
+        demo = make_anew(place, playground)
+        with open(os.open(place.demo_json, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            json.dump(demo, file, indent=2)
+    if demo["playground"] != playground:
+        opctl(place, "client", "change", demo["playground_client_id"], "--redirect-uri", playground + "/",
+              "--post-logout-redirect-uri", playground + "/")
+        demo["playground"] = playground
+        with open(place.demo_json, "w", encoding="utf-8") as file:
+            json.dump(demo, file, indent=2)
+    write_playground(place, demo)
+    return demo
+
+
+def make_anew(place, playground):
+    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    opctl(place, "user", "add", "demo", "--claim", "name=Demo Person", "--claim", "given_name=Demo",
+          "--claim", "family_name=Person", "--claim", "preferred_username=demo", "--claim", "email=demo@example.org",
+          "--claim", "email_verified=true", secret=password + "\n")
+    callback = "http://localhost:8090/callback"
+    client = opctl(place, "client", "add", "--name", "Demonstration client", "--redirect-uri", callback,
+                   "--post-logout-redirect-uri", "http://localhost:8090/", "--grant", "authorization_code",
+                   "--grant", "refresh_token", "--grant", "client_credentials",
+                   "--scope", "openid profile email address phone offline_access")
+    public = opctl(place, "client", "add", "--name", "Playground", "--public", "--redirect-uri", playground + "/",
+                   "--post-logout-redirect-uri", playground + "/", "--grant", "authorization_code",
+                   "--grant", "refresh_token", "--scope", "openid profile email address phone offline_access")
+    return {"user": {"username": "demo", "password": password},
+            "client": {"client_id": client["client_id"], "client_secret": client["client_secret"], "redirect_uris": [callback]},
+            "playground_client_id": public["client_id"], "playground": playground}
+
+
+def write_playground(place, demo):
+    with open(place.conf, encoding="utf-8") as file:
+        issuer = next(line.split("=", 1)[1].strip() for line in file if line.startswith("issuer"))
+    path = place.at("playground", "config.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"issuer": issuer, "client_id": demo["playground_client_id"], "redirect_uri": demo["playground"] + "/"}, file)
+    os.chmod(path, 0o644)

@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+"""Builds Partita and runs it on this machine."""
+import argparse
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from urllib.parse import urlsplit
+
+import balancer
+import demo
+from machine import Failure, Place
+from servers import SERVERS, Fleet
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="deploy/up", description="Builds Partita and runs it on this machine: every server as its own Unix user, nginx in "
+        "front, with a demonstration user, client and playground. A second run goes on with what the first one made.")
+    parser.add_argument("--source", help=argparse.SUPPRESS, required=True)
+    parser.add_argument("--dir", default="/var/lib/partita", metavar="DIR",
+                        help="where programs and state lie (default %(default)s)")
+    parser.add_argument("--issuer", metavar="URL", help="the address users and clients see (default http://localhost:PORT of --listen)")
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", help="where nginx listens (default 127.0.0.1:8080, with --tls 127.0.0.1:8443)")
+    parser.add_argument("--playground-listen", default="127.0.0.1:8081", metavar="ADDRESS:PORT",
+                        help="where the playground is (default %(default)s)")
+    parser.add_argument("--tls", action="store_true", help="make a local certificate authority and serve https")
+    parser.add_argument("--tls-cert", metavar="FILE", help="serve https with this certificate chain")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key")
+    parser.add_argument("--instances", action="append", default=[], metavar="SERVER=N", help="run N processes of a server")
+    parser.add_argument("--set", action="append", default=[], metavar="SERVER.OPTION=VALUE", dest="settings",
+                        help="a setting of partita.conf, for example all.name=Example or op-token.race_window=30s")
+    parser.add_argument("--built", metavar="BUILD", help="run the programs of this Meson build directory instead of building")
+    parser.add_argument("--detach", action="store_true", help="return when everything is ready; DIR/up.json says what runs")
+    parser.add_argument("--stop", action="store_true", help="end what runs in DIR")
+    args = parser.parse_args()
+    if bool(args.tls_cert) != bool(args.tls_key):
+        parser.error("--tls-cert and --tls-key go together")
+    secure = args.tls or args.tls_cert
+    args.listen = args.listen or ("127.0.0.1:8443" if secure else "127.0.0.1:8080")
+    for option in ("listen", "playground_listen"):
+        host, colon, port = getattr(args, option).rpartition(":")
+        if not colon or not port.isdigit() or not host:
+            parser.error(f"--{option.replace('_', '-')} is ADDRESS:PORT, for example 127.0.0.1:8080")
+    args.issuer = (args.issuer or f"{'https' if secure else 'http'}://localhost:{args.listen.rpartition(':')[2]}").rstrip("/")
+    parts = urlsplit(args.issuer)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+        parser.error("--issuer is https://HOST or https://HOST:PORT")
+    args.instances = dict(split_pairs(parser, args.instances, "--instances SERVER=N", number=True))
+    for name, count in args.instances.items():
+        if name not in SERVERS or not 1 <= count <= 64:
+            parser.error(f"--instances: a server is one of {', '.join(SERVERS)}, and N is 1 to 64")
+    args.settings = split_pairs(parser, args.settings, "--set SERVER.OPTION=VALUE")
+    return args
+
+
+def split_pairs(parser, words, usage, number=False):
+    pairs = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name or not equals or (number and not value.isdigit()) or (not number and "." not in name):
+            parser.error(f"{word}: the form is {usage}")
+        pairs.append((name, int(value) if number else value))
+    return pairs
+
+
+def write_conf(place, args):
+    """partita.conf: what up decides, then the operator's own settings."""
+    sections = {"all": {"issuer": args.issuer, "state_dir": place.state, "runtime_dir": place.runtime,
+                        "share_dir": place.share, "trusted_proxies": "unix"}}
+    for name, value in args.settings:
+        section, _, option = name.rpartition(".")
+        sections.setdefault(section, {})[option] = value
+    with open(place.conf, "w", encoding="utf-8") as file:
+        file.write("# Written by deploy/up at each start; change it with --set SERVER.OPTION=VALUE.\n")
+        for section, options in sections.items():
+            file.write(f"\n[{section}]\n" + "".join(f"{option} = {value}\n" for option, value in options.items()))
+    os.chmod(place.conf, 0o644)
+
+
+def running_pid(place):
+    try:
+        with open(place.pid_file, encoding="utf-8") as file:
+            pid = int(file.read())
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return pid if b"up.py" in file.read() else None
+    except (OSError, ValueError):
+        return None
+
+
+def stop(place):
+    pid = running_pid(place)
+    if pid is None:
+        print(f"nothing runs in {place.dir}")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    for _ in range(400):
+        if running_pid(place) is None:
+            print("stopped")
+            return 0
+        time.sleep(0.1)
+    raise Failure(f"process {pid} has not ended after 40 s")
+
+
+def prepare(place, args, say):
+    """Everything up to the first start of a server. Returns (ca_file or None)."""
+    balancer.stop_if_left(place)
+    balancer.check_port_free(args.listen, "--listen")
+    balancer.check_port_free(args.playground_listen, "--playground-listen")
+    place.make()
+    place.install(args.built or place.build(say))
+    place.make_users()
+    write_conf(place, args)
+    check_settings(place, args)
+    place.mount_volatile(say)
+    place.make_environments()
+    place.hand_credentials()
+    ca_file, certificate = None, None
+    if args.tls_cert:
+        certificate = (os.path.abspath(args.tls_cert), os.path.abspath(args.tls_key))
+    elif args.tls:
+        ca_file, *certificate = balancer.local_certificate(place, urlsplit(args.issuer).hostname)
+    balancer.write_conf(place, args.issuer, args.listen, args.playground_listen, certificate)
+    return ca_file
+
+
+def check_settings(place, args):
+    """Every server judges the file before any is started."""
+    for name in SERVERS:
+        command = [os.path.join(place.bin, name), "--config", place.conf, "--check-config"]
+        status = os.spawnv(os.P_WAIT, command[0], command)
+        if status != 0:
+            raise Failure(f"{name} refuses {place.conf} (see above)")
+    unknown = {name.rpartition(".")[0] for name, _ in args.settings} - set(SERVERS) - {"all"}
+    if unknown:
+        raise Failure(f"--set: no server is named {', '.join(sorted(unknown))}")
+
+
+def up_json(place, args, fleet, made, playground, ca_file):
+    data = {"issuer": args.issuer, "ca_file": ca_file, "playground": playground, "user": made["user"], "client": made["client"],
+            "playground_client_id": made["playground_client_id"], "state_dir": place.state, "runtime_dir": place.runtime,
+            "opctl": place.opctl(), "pid": os.getpid(), "servers": fleet.describe()}
+    with open(os.open(place.up_json + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=2)
+    os.replace(place.up_json + ".new", place.up_json)
+
+
+def tell(args, made, playground, ca_file, place):
+    user = made["user"]
+    issuer_port, play_port = (urlsplit(url).port or (443 if url.startswith("https") else 80) for url in (args.issuer, playground))
+    print(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
+          f"  sign in as   {user['username']}  with the password  {user['password']}\n"
+          f"  operator     {shlex.join(place.opctl())} --help")
+    if ca_file:
+        print(f"  trust        {ca_file}  (the local certificate authority)")
+    print(f"\nFrom another machine:  ssh -L {issuer_port}:localhost:{issuer_port} -L {play_port}:localhost:{play_port} "
+          f"{os.uname().nodename}\n", flush=True)
+
+
+def serve(place, args, say, ready):
+    """Runs until told to stop. ready() is called once everything answers."""
+    import grp
+    ca_file = prepare(place, args, say)
+    playground = f"{urlsplit(args.issuer).scheme}://localhost:{args.playground_listen.rpartition(':')[2]}"
+    made = demo.make(place, playground)
+    fleet = Fleet(place, args.instances, say)
+    fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
+    ended = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.append(True))
+    try:
+        fleet.add_helper("nginx", lambda: balancer.start(place))
+        if not fleet.wait_ready(60):
+            late = ", ".join(str(i) for i in fleet.instances if not i.ready)
+            raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
+        up_json(place, args, fleet, made, playground, ca_file)
+        tell(args, made, playground, ca_file, place)
+        ready()
+        while not ended:
+            before = [i.pid for i in fleet.instances]
+            fleet.turn(1.0)
+            if [i.pid for i in fleet.instances] != before and all(i.pid for i in fleet.instances):
+                up_json(place, args, fleet, made, playground, ca_file)
+    finally:
+        say("stopping")
+        fleet.stop()
+        place.unmount_volatile()
+        for path in (place.pid_file, place.up_json):
+            if os.path.exists(path):
+                os.unlink(path)
+
+
+def detach(place):
+    """Forks; the parent waits for the child's word and returns its exit status."""
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid != 0:
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as pipe:
+            sys.exit(0 if pipe.read(1) == b"r" else 1)
+    os.close(read_end)
+    os.setsid()
+
+    def ready():
+        log = os.open(os.path.join(place.logs, "up.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        null = os.open("/dev/null", os.O_RDONLY)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.write(write_end, b"r")
+        os.close(write_end)
+    return ready
+
+
+def main():
+    args = arguments()
+    place = Place(args.dir, args.source)
+    def say(text):
+        print(f"up: {text}", flush=True)
+    try:
+        if args.stop:
+            return stop(place)
+        if running_pid(place) is not None:
+            raise Failure(f"{place.dir} is in use by process {running_pid(place)}: deploy/up --stop --dir {place.dir} ends it")
+        os.makedirs(place.dir, mode=0o755, exist_ok=True)
+        ready = detach(place) if args.detach else (lambda: None)
+        with open(place.pid_file, "w", encoding="utf-8") as file:
+            file.write(str(os.getpid()))
+        serve(place, args, say, ready)
+    except Failure as failure:
+        print(f"up: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
