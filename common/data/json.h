@@ -7,7 +7,8 @@
 #include "base/mem.h"
 
 /* Parses untrusted text: duplicate keys refused, depth and size bounded (256 KiB, 32 deep).
- * The value is owned by ctx (json_decref when ctx is freed). OP_INVALID, OP_TOO_LARGE. */
+ * Any JSON value, not only objects. It is owned by ctx (json_decref when ctx is freed).
+ * OP_INVALID, OP_TOO_LARGE. */
 must_check enum op_err json_read(const void *ctx, struct bytes text, json_t **ret);
 
 /* Hands one reference of value to ctx. Returns value; aborts when value is NULL (out of memory). */
@@ -17,7 +18,8 @@ json_t *json_own(const void *ctx, json_t *value);
 json_t *json_make_object(const void *ctx);
 json_t *json_make_array(const void *ctx);
 
-/* Sets a member. A NULL string or value leaves the object as it was. Abort when memory runs out. */
+/* Sets a member. A NULL string or value leaves the object as it was. Bytes of a string that is not
+ * UTF-8 become U+FFFD. Abort when memory runs out. */
 void json_set_string(json_t *object, const char *key, const char *value);
 void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_bool(json_t *object, const char *key, bool value);

@@ -15,7 +15,8 @@ struct uri {
 };
 
 /* Parses an absolute URI into strings owned by ctx. OP_INVALID: not one by the grammar, characters
- * outside it, a port over 65535; OP_TOO_LARGE: over 2048 bytes. */
+ * outside it, a port over 65535, an address literal that is not IPv6; for http and https also no
+ * host or one with percent escapes. OP_TOO_LARGE: over 2048 bytes. */
 must_check enum op_err uri_parse(const void *ctx, const char *text, struct uri *ret);
 
 /* scheme://host[:port], the default port left out (RFC 6454 §6.2). OP_INVALID: not http or https. */

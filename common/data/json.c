@@ -1,0 +1,202 @@
+#include "data/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "data/form.h"
+
+enum { SIZE_MAX_BYTES = 256 * 1024, DEPTH_MAX = 32 };
+
+static void require(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+struct holder {
+    json_t *value;
+};
+
+static int release(struct holder *holder)
+{
+    json_decref(holder->value);
+    return 0;
+}
+
+json_t *json_own(const void *ctx, json_t *value)
+{
+    require(value != NULL);
+    struct holder *holder = mem_new(ctx, struct holder);
+    holder->value = value;
+    talloc_set_destructor(holder, release);
+    return value;
+}
+
+/* Counts brackets outside strings; what is no JSON at all is the parser's to refuse. */
+static bool is_too_deep(struct bytes text)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+enum op_err json_read(const void *ctx, struct bytes text, json_t **ret)
+{
+    if (text.len > SIZE_MAX_BYTES || is_too_deep(text))
+        return OP_TOO_LARGE;
+    if (text.len == 0)
+        return OP_INVALID;
+    json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    if (value == NULL)
+        return OP_INVALID;
+    *ret = json_own(ctx, value);
+    return OP_OK;
+}
+
+json_t *json_make_object(const void *ctx)
+{
+    return json_own(ctx, json_object());
+}
+
+json_t *json_make_array(const void *ctx)
+{
+    return json_own(ctx, json_array());
+}
+
+/* s itself when it is UTF-8, else a copy (to be freed) with U+FFFD for every byte beyond ASCII. */
+static char *repaired(const char *s)
+{
+    if (form_is_utf8(bytes_of(s)))
+        return NULL;
+    struct buf buf = buf_make(NULL);
+    for (; *s != '\0'; s++) {
+        if ((uint8_t)*s < 0x80)
+            buf_add_char(&buf, *s);
+        else
+            buf_add(&buf, "\xef\xbf\xbd");
+    }
+    return buf_string(&buf);
+}
+
+static json_t *make_string(const char *s)
+{
+    char *copy = repaired(s);
+    json_t *value = json_string(copy == NULL ? s : copy);
+    talloc_free(copy);
+    require(value != NULL);
+    return value;
+}
+
+static void set_new(json_t *object, const char *key, json_t *value)
+{
+    char *copy = repaired(key);
+    require(value != NULL && json_object_set_new(object, copy == NULL ? key : copy, value) == 0);
+    talloc_free(copy);
+}
+
+void json_set(json_t *object, const char *key, json_t *value)
+{
+    if (value != NULL)
+        set_new(object, key, json_incref(value));
+}
+
+void json_set_string(json_t *object, const char *key, const char *value)
+{
+    if (value != NULL)
+        set_new(object, key, make_string(value));
+}
+
+void json_set_int(json_t *object, const char *key, int64_t value)
+{
+    set_new(object, key, json_integer(value));
+}
+
+void json_set_bool(json_t *object, const char *key, bool value)
+{
+    set_new(object, key, json_boolean(value));
+}
+
+void json_set_strings(json_t *object, const char *key, char *const *values, size_t count)
+{
+    json_t *array = json_array();
+    require(array != NULL);
+    for (size_t i = 0; i < count; i++)
+        json_append_string(array, values[i]);
+    set_new(object, key, array);
+}
+
+void json_append_string(json_t *array, const char *value)
+{
+    if (value != NULL)
+        require(json_array_append_new(array, make_string(value)) == 0);
+}
+
+/* The member, NULL when absent or null. */
+static json_t *member(const json_t *object, const char *key)
+{
+    json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+enum op_err json_get_string(const json_t *object, const char *key, const char **ret)
+{
+    const json_t *value = member(object, key);
+    if (value == NULL)
+        return OP_ABSENT;
+    if (!json_is_string(value))
+        return OP_INVALID;
+    *ret = json_string_value(value);
+    return OP_OK;
+}
+
+enum op_err json_get_int(const json_t *object, const char *key, int64_t *ret)
+{
+    const json_t *value = member(object, key);
+    if (value == NULL)
+        return OP_ABSENT;
+    if (!json_is_integer(value))
+        return OP_INVALID;
+    *ret = json_integer_value(value);
+    return OP_OK;
+}
+
+enum op_err json_get_bool(const json_t *object, const char *key, bool *ret)
+{
+    const json_t *value = member(object, key);
+    if (value == NULL)
+        return OP_ABSENT;
+    if (!json_is_boolean(value))
+        return OP_INVALID;
+    *ret = json_boolean_value(value);
+    return OP_OK;
+}
+
+static int add_text(const char *text, size_t len, void *out)
+{
+    buf_add_bytes(out, bytes_from(text, len));
+    return 0;
+}
+
+char *json_text(const void *ctx, const json_t *value)
+{
+    struct buf buf = buf_make(ctx);
+    require(json_dump_callback(value, add_text, &buf, JSON_COMPACT | JSON_ENCODE_ANY) == 0);
+    return buf_string(&buf);
+}
