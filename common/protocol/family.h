@@ -13,9 +13,10 @@ enum family_verdict {
 };
 
 /* What is known about the pieces: NULL means absent. family may be NULL (none was stored: an access
- * token without a refresh token; then grant says what was granted, offline is false). consent is not
- * asked for when the client is first_party. A grant is dead when granted_at < since of the user, client
- * or consent. */
+ * token without a refresh token; then grant says what was granted and offline what the token says).
+ * A grant is dead when granted_at < since of the user, client or consent. A consent is not needed when
+ * the grant or the client is first_party, but one whose `since` is later than the grant ends it still.
+ * A grant without user_id (client_credentials) leans on its client alone. */
 struct family_facts {
     const Rec__Family *family;
     const Rec__Grant *grant;      /* required; family->grant or what the token says */
@@ -26,5 +27,10 @@ struct family_facts {
     const Rec__Client *client;
     int64_t now;
 };
+/* True when a person is signed in by this session: it is there, not over (now < both ends), its user is
+ * there and not disabled, and it was created or last authenticated at or after the user's `since`. A
+ * session that is renewed when `since` moves gets a new created_at. */
+bool session_alive(const Rec__Session *session, const Rec__User *user, int64_t now);
+
 enum family_verdict family_alive(const struct family_facts *facts);
 const char *family_verdict_name(enum family_verdict verdict);

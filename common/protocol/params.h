@@ -19,14 +19,15 @@ struct param {
     size_t offset;      /* of a const char * (or struct param_list) in the output struct */
     unsigned flags;
     size_t max;         /* bytes of the decoded value */
-    bool (*check)(const char *value); /* NULL: any printable characters (no controls) */
+    bool (*check)(const char *value); /* NULL: anything printable (no control characters) */
 };
 
 #define PARAM(type, member, flags, max, check) {#member, offsetof(type, member), (flags), (max), (check)}
 
 /* Fills out (zeroed first) from form. Unknown parameters are ignored; one without a value counts as
  * absent (RFC 6749 §3.1); one that comes twice, is too long, has control characters or fails its
- * check is invalid_request with a description that names it. Strings point into the form. */
+ * check is invalid_request with a description that names it: OP_INVALID, out untouched. Strings point
+ * into the form, lists and descriptions are of ctx. */
 must_check enum op_err params_read(const void *ctx, const struct param *table, size_t count, const struct form *form,
                                    void *out, size_t out_size, struct oauth_error *ret_error);
 
