@@ -29,6 +29,8 @@ struct access_token {
     int64_t iat, exp;
     bool offline;
 };
-/* Reads verified claims back. invalid_token: expired, another issuer, a member missing. */
+/* Reads verified claims back. OP_INVALID with invalid_token: expired (now >= exp), another issuer, a
+ * member missing or of another type. The grant has no user_id when sub is the client (client_credentials).
+ * Whether aud names the reader is the reader's to judge. Results are of ctx. */
 must_check enum op_err access_token_read(const void *ctx, const json_t *claims, const char *issuer, int64_t now,
                                          struct access_token *ret, struct oauth_error *ret_error);

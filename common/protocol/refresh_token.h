@@ -37,13 +37,21 @@ enum refresh_verdict {
     REFRESH_THEFT,     /* a predecessor later than that: the family dies */
     REFRESH_INVALID,   /* unverifiable, or newer than the stored generation: invalid_grant, kills nothing */
 };
-/* Judges a presented token against its family (which is alive, and whose client matched). A
- * generation whose hash is gone is THEFT when its tag is ours, else INVALID. */
+/* Judges a presented token against its family (which is alive, and whose client matched). Both bounds
+ * of a predecessor belong to their window. A generation whose hash is gone is THEFT when its tag is
+ * ours, else INVALID. A predecessor whose successor was made under a former K and is already in use
+ * is INVALID: nobody can make that successor again. */
 enum refresh_verdict refresh_judge(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token,
                                    const Rec__Family *family, const struct refresh_windows *windows, int64_t now);
 
-/* Writes the outcome into the family record: notes when the successor was first presented; when
- * rotate, appends generation+1 with the successor's hash. Strings and arrays are of ctx. */
+/* Gives a new family its first generation. Arrays are of ctx. */
+void refresh_begin(const void *ctx, Rec__Family *family, const struct refresh_token *first);
+
+/* Writes the outcome of REFRESH_CURRENT or REFRESH_RETRY into the family record: notes when the
+ * successor was first presented; on CURRENT with rotate, appends generation+1 with the hash of next
+ * (refresh_token_next of presented) and drops what is over REFRESH_GENERATIONS_KEPT; on RETRY (next the same,
+ * rotate false) puts the hash of next in the place of a successor made under a former K and never
+ * presented. The lifetimes are the caller's. Arrays are of ctx. */
 void refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
                    const struct refresh_token *next, bool rotate, int64_t now);
 
