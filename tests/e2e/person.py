@@ -78,14 +78,18 @@ class Person:
     def authorize(self, parameters, allow=True):
         """Goes through /authorize, signing in and consenting as asked. Returns the parameters that came back to the client."""
         response = self.http.get(f"{self.partita.issuer}/authorize?{urlencode(parameters)}", allow_redirects=False, timeout=30)
-        return self.through_pages(response, allow)
+        return answer_of(self.through_pages(response, allow))
+
+    def visit(self, url, allow=True):
+        """Opens an authorization URL that a client made; returns the URL that leads back to the client."""
+        return self.through_pages(self.http.get(url, allow_redirects=False, timeout=30), allow)
 
     def through_pages(self, response, allow=True):
+        """Answers page after page until the provider sends the browser elsewhere; returns where."""
         for _ in range(6):
             response, elsewhere = self.follow(response)
             if elsewhere:
-                parts = urlsplit(elsewhere)
-                return dict(parse_qsl(parts.query) + parse_qsl(parts.fragment))
+                return elsewhere
             page = Page(response.text)
             assert page.forms, f"{response.status_code} {page.title}: {page.text[:600]}"
             response = self.answer(response, page, allow)
@@ -100,6 +104,12 @@ class Person:
                 if wanted in form.buttons and (wanted[1] == "allow") == allow:
                     return self.submit(response, form, {}, wanted)
         raise AssertionError(f"no form here that a person would answer: {page.title}: {page.text[:600]}")
+
+
+def answer_of(url):
+    """The parameters of an authorization response, from query or fragment."""
+    parts = urlsplit(url)
+    return dict(parse_qsl(parts.query) + parse_qsl(parts.fragment))
 
 
 def pkce():
