@@ -1,6 +1,6 @@
 #pragma once
 /* The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1): its parameters, and what
- * is wrong with them. Pure; the client is judged by op-auth/authorize.c. */
+ * is wrong with them; then what has to happen before a code is given. Pure. */
 #include "data/form.h"
 #include "data/records.h"
 #include "protocol/claims.h"
@@ -22,7 +22,7 @@ struct authorize_request {
 
 /* Two steps, because errors before the redirect URI is known to be good are shown to the person and
  * never redirected.
- * Step 1: the parameters that say who asks and where to answer. OP_INVALID with ret_error. */
+ * Step 1: client_id and redirect_uri, which say who asks and where to answer. OP_INVALID with ret_error. */
 must_check enum op_err authorize_request_identify(const void *ctx, const struct form *form, struct authorize_request *ret,
                                                   struct oauth_error *ret_error);
 /* The client and its redirect URI. NULL client: unknown. OP_MISMATCH with ret_error: unknown or disabled
@@ -35,7 +35,9 @@ struct authorize_policy {
     const struct scope_catalogue *catalogue;
 };
 /* Step 2: all the rest; request is filled. OP_INVALID with an error to be redirected. state and mode are
- * set even then, when they could be read, so that the error can be sent where it belongs. */
+ * set even then, when they could be read, so that the error can be sent where it belongs. scopes are
+ * those that may be granted: unknown ones are left out, and offline_access when the client has not the
+ * grant type refresh_token. Without the scope openid claims_request stays NULL. */
 must_check enum op_err authorize_request_parse(const void *ctx, const struct form *form, const Rec__Client *client,
                                                const struct authorize_policy *policy, struct authorize_request *request,
                                                struct oauth_error *ret_error);
@@ -54,18 +56,23 @@ struct authorize_facts {
     const Rec__Session *session;   /* NULL: nobody is signed in */
     const Rec__User *user;         /* of the session; NULL: gone */
     const Rec__Consent *consent;   /* NULL: none */
-    const char *hinted_user_id;    /* sub of a verified id_token_hint or of claims.id_token.sub; NULL none */
+    const char *hinted_user_id;    /* sub of a verified id_token_hint; NULL none (claims.id_token.sub is judged too) */
+    const struct scope_list *reachable_acrs; /* the acr values a sign-in here can give; NULL: not known */
     /* What this interaction has already asked for and got, so that prompt=login does not ask forever: */
     bool signed_in_just_now, consented_just_now, account_chosen_just_now;
     int64_t now;
 };
-/* OpenID Connect Core §3.1.2.3, §3.1.2.4, §3.1.2.6. */
+/* OpenID Connect Core §3.1.2.3, §3.1.2.4, §3.1.2.6. ret_error is written for AUTHORIZE_ERROR only. */
 enum authorize_step authorize_decide(const struct authorize_facts *facts, struct oauth_error *ret_error);
 
-/* True when the consent covers every scope and claim asked for. */
+/* True when the consent covers every scope and every claim that claims_request_names names, in both
+ * places: all of those are to be written to the consent's claims. NULL consent: false. */
 bool authorize_consent_covers(const Rec__Consent *consent, const struct authorize_request *request);
 
-/* The success or error response as a URL to redirect to (query, fragment); for form_post the fields are
- * given to op-auth's page instead. iss is always there (RFC 9207). Owned by ctx. */
+/* The success (code) or error response: the other one is NULL. iss is always there (RFC 9207). The names
+ * and values, for the page of form_post; owned by ctx, values not copied. */
+struct form authorize_response_fields(const void *ctx, const struct authorize_request *request, const char *issuer,
+                                      const char *code, const struct oauth_error *error);
+/* The same as the URL to redirect to, for the modes query and fragment. Owned by ctx. */
 char *authorize_response_url(const void *ctx, const struct authorize_request *request, const char *issuer,
                              const char *code, const struct oauth_error *error);

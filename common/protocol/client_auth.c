@@ -104,3 +104,8 @@ enum op_err client_auth_decide(const struct client_auth *auth, const Rec__Client
     *ret_error = (struct oauth_error){OAUTH_INVALID_CLIENT, "client authentication failed"};
     return OP_MISMATCH;
 }
+
+bool client_is_public(const Rec__Client *client)
+{
+    return client->token_endpoint_auth_method != NULL && strcmp(client->token_endpoint_auth_method, "none") == 0;
+}

@@ -23,3 +23,6 @@ must_check enum op_err client_auth_parse(const void *ctx, const char *authorizat
  * OP_MISMATCH with invalid_client: unknown, disabled, another method than registered, wrong secret. */
 must_check enum op_err client_auth_decide(const struct client_auth *auth, const Rec__Client *client,
                                           struct oauth_error *ret_error);
+
+/* True when the client is registered without a way to authenticate (RFC 6749 §2.1: public). */
+bool client_is_public(const Rec__Client *client);

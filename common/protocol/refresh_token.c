@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/num.h"
+#include "protocol/client_auth.h"
 
 enum {
     GENERATION_LEN = 4,
@@ -201,7 +202,5 @@ void refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_to
 
 bool refresh_rotates(const Rec__Client *client)
 {
-    if (client->has_rotate_refresh_tokens)
-        return client->rotate_refresh_tokens;
-    return client->token_endpoint_auth_method != NULL && strcmp(client->token_endpoint_auth_method, "none") == 0;
+    return client->has_rotate_refresh_tokens ? client->rotate_refresh_tokens : client_is_public(client);
 }

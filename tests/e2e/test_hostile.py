@@ -85,7 +85,7 @@ AUTHORIZE_REDIRECTS = [
     ("a response_mode of our own", GOOD + "&response_mode=pigeon", "invalid_request"),
     ("scope twice", GOOD + "&scope=openid", "invalid_request"),
     ("scope with a quote", GOOD.replace("scope=openid", "scope=openid%20%22x"), "invalid_scope"),
-    ("scope not registered", GOOD.replace("scope=openid", "scope=openid%20admin"), "invalid_scope"),
+    ("no scope that anybody knows", GOOD.replace("scope=openid", "scope=admin"), "invalid_scope"),
     ("scope too long", GOOD.replace("scope=openid", "scope={long}"), "invalid_request"),
     ("state twice", GOOD + "&state=s2", "invalid_request"),
     ("nonce too long", GOOD + "&nonce={long}", "invalid_request"),
