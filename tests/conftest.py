@@ -4,11 +4,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 
 import pytest
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))  # person.py and chrome.py, for every group
 BUILD = os.environ.get("PARTITA_BUILD", os.path.join(ROOT, "build"))
 
 
