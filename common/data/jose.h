@@ -25,22 +25,26 @@ unsigned jose_alg_hash_bits(enum jose_alg alg);
 struct jose_key; /* one parsed key, private, public or symmetric; owned by the ctx it was made in */
 
 /* A new private key for alg (RSA 2048 bits). kid is its RFC 7638 thumbprint. RSA takes up to a
- * second of CPU: not for a request. */
+ * second of CPU: not for a request. OP_INVALID: JOSE_ALG_NONE; OP_BROKEN: OpenSSL refused. */
 must_check enum op_err jose_key_generate(const void *ctx, enum jose_alg alg, struct jose_key **ret);
 
 /* From a JWK as JSON text, private or public. alg says what the key may be used for; a key whose
- * type, curve, size, use, key_ops or own alg do not fit gives OP_INVALID. */
+ * type, curve, size (RSA 2048 to 8192 bits), use, key_ops or own alg do not fit gives OP_INVALID. */
 must_check enum op_err jose_key_from_jwk(const void *ctx, struct bytes jwk, enum jose_alg alg, struct jose_key **ret);
 
 const char *jose_key_kid(const struct jose_key *key); /* NULL when the JWK has none */
 enum jose_alg jose_key_alg(const struct jose_key *key);
 
-/* JWK text owned by ctx. The public one has kid, use=sig and alg. The private one is a secret: it
- * is wiped when freed. */
+/* JWK text owned by ctx, with kid (when the key has one), use=sig and alg. The public one is not for
+ * symmetric keys. The private one is a secret (it is wiped when freed), not for public keys. */
 char *jose_key_public_jwk(const void *ctx, const struct jose_key *key);
 char *jose_key_private_jwk(const void *ctx, const struct jose_key *key);
 
-/* Signs claims; the header is {alg, kid, typ}; typ may be NULL. The token is owned by ctx. */
+/* The RFC 7638 thumbprint with SHA-256, base64url, owned by ctx. */
+char *jose_key_thumbprint(const void *ctx, const struct jose_key *key);
+
+/* Signs claims; the header is {alg, kid, typ}; typ may be NULL. The token is owned by ctx.
+ * OP_INVALID: the key is a public one; OP_BROKEN: OpenSSL refused. */
 must_check enum op_err jose_sign(const void *ctx, const struct jose_key *key, const char *typ,
                                  const json_t *claims, char **ret_token);
 
@@ -56,5 +60,6 @@ must_check enum op_err jose_peek(const void *ctx, const char *token, struct jose
 
 /* Verifies token with key, whose algorithm must be the token's. The claims are owned by ctx and
  * are a JSON object. exp, aud and the rest are the caller's to judge.
- * OP_INVALID: malformed or refused as jose_peek; OP_MISMATCH: another alg or a bad signature. */
+ * OP_INVALID, OP_TOO_LARGE: malformed or refused as by jose_peek, or the claims are no such object;
+ * OP_MISMATCH: another alg or a bad signature. */
 must_check enum op_err jose_verify(const void *ctx, const char *token, const struct jose_key *key, json_t **ret_claims);

@@ -1,5 +1,6 @@
 #include "data/json.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,19 @@ static void require(bool ok)
 {
     if (!ok)
         abort();
+}
+
+/* Claims, tokens and private keys pass through jansson's memory. */
+static void wipe_and_free(void *allocation)
+{
+    if (allocation != NULL)
+        mem_wipe(allocation, malloc_usable_size(allocation));
+    free(allocation);
+}
+
+__attribute__((constructor)) static void setup(void)
+{
+    json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
 struct holder {
