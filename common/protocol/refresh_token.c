@@ -180,24 +180,29 @@ void refresh_begin(const void *ctx, Rec__Family *family, const struct refresh_to
     append(ctx, family, first);
 }
 
-void refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
+bool refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
                    const struct refresh_token *next, bool rotate, int64_t now)
 {
+    bool changed = false;
     Rec__RefreshGeneration *before = find_generation(family, presented->generation - 1);
     if (before != NULL && !before->has_successor_presented_at) {
         before->has_successor_presented_at = true;
         before->successor_presented_at = now;
+        changed = true;
     }
     Rec__RefreshGeneration *own = find_generation(family, presented->generation);
     assert(own != NULL);
     Rec__RefreshGeneration *successor = find_generation(family, presented->generation + 1);
     if (successor != NULL && !hash_is_kept(successor, next)) {
         set_hash(ctx, successor, next);
+        changed = true;
     } else if (successor == NULL && rotate) {
         own->has_rotated_at = true;
         own->rotated_at = now;
         append(ctx, family, next);
+        changed = true;
     }
+    return changed;
 }
 
 bool refresh_rotates(const Rec__Client *client)

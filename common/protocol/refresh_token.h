@@ -51,8 +51,8 @@ void refresh_begin(const void *ctx, Rec__Family *family, const struct refresh_to
  * successor was first presented; on CURRENT with rotate, appends generation+1 with the hash of next
  * (refresh_token_next of presented) and drops what is over REFRESH_GENERATIONS_KEPT; on RETRY (next the same,
  * rotate false) puts the hash of next in the place of a successor made under a former K and never
- * presented. The lifetimes are the caller's. Arrays are of ctx. */
-void refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
+ * presented. The lifetimes are the caller's. Arrays are of ctx. True when the record changed. */
+bool refresh_apply(const void *ctx, Rec__Family *family, const struct refresh_token *presented,
                    const struct refresh_token *next, bool rotate, int64_t now);
 
 /* True when this client's tokens rotate: as told, else only public clients. */

@@ -1,0 +1,262 @@
+#include "code.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/rand.h"
+#include "issue.h"
+#include "protocol/pkce.h"
+#include "runtime/alive.h"
+#include "runtime/metrics.h"
+#include "runtime/server.h"
+#include "store/codes.h"
+#include "store/families.h"
+
+/* --- decide --- */
+
+static enum code_verdict refuse(enum oauth_code code, const char *description, struct oauth_error *ret_error)
+{
+    *ret_error = (struct oauth_error){code, description};
+    return CODE_REFUSE;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* One answer for a code that never was, is somebody else's, is too old or was used: a stranger learns nothing. */
+static const char UNUSABLE[] = "the code is unknown, expired, already used or was given to another client";
+
+static enum code_verdict judge_without_code(const struct code_facts *facts, struct oauth_error *ret_error)
+{
+    refuse(OAUTH_INVALID_GRANT, UNUSABLE, ret_error);
+    return facts->spent != NULL && same(facts->spent->client_id, facts->client_id) ? CODE_REPLAY : CODE_REFUSE;
+}
+
+static enum code_verdict judge_redirect_uri(const struct code_facts *facts, struct oauth_error *ret_error)
+{
+    if (facts->redirect_uri == NULL)
+        return facts->code->redirect_uri_was_sent
+                   ? refuse(OAUTH_INVALID_REQUEST, "redirect_uri is missing: it was part of the authorization request", ret_error)
+                   : CODE_REDEEM;
+    if (!same(facts->redirect_uri, facts->code->redirect_uri))
+        return refuse(OAUTH_INVALID_GRANT, "redirect_uri is not that of the authorization request", ret_error);
+    return CODE_REDEEM;
+}
+
+static enum code_verdict judge_pkce(const struct code_facts *facts, struct oauth_error *ret_error)
+{
+    const Rec__Code *code = facts->code;
+    if (code->code_challenge == NULL) /* RFC 9700 §2.1.1: a challenge stripped on the way must be noticed */
+        return facts->code_verifier == NULL
+                   ? CODE_REDEEM
+                   : refuse(OAUTH_INVALID_GRANT, "code_verifier was sent, but the authorization request had no code_challenge",
+                            ret_error);
+    if (facts->code_verifier == NULL)
+        return refuse(OAUTH_INVALID_REQUEST, "code_verifier is missing: the authorization request had a code_challenge",
+                      ret_error);
+    if (pkce_verify(facts->code_verifier, code->code_challenge, code->code_challenge_method) != OP_OK)
+        return refuse(OAUTH_INVALID_GRANT, "code_verifier does not fit the code_challenge", ret_error);
+    return CODE_REDEEM;
+}
+
+enum code_verdict code_decide(const struct code_facts *facts, struct oauth_error *ret_error)
+{
+    const Rec__Code *code = facts->code;
+    if (code == NULL)
+        return judge_without_code(facts, ret_error);
+    if (code->grant == NULL || !same(code->grant->client_id, facts->client_id) || facts->now >= code->expires_at)
+        return refuse(OAUTH_INVALID_GRANT, UNUSABLE, ret_error);
+    enum code_verdict verdict = judge_redirect_uri(facts, ret_error);
+    if (verdict == CODE_REDEEM)
+        verdict = judge_pkce(facts, ret_error);
+    if (verdict == CODE_REDEEM && facts->alive != FAMILY_ALIVE)
+        verdict = refuse(OAUTH_INVALID_GRANT, "what the code granted has ended", ret_error);
+    return verdict;
+}
+
+/* --- first commit: the code --- */
+
+struct redemption {
+    struct token_request *token;
+    uint8_t family_id[FAMILY_ID_LEN]; /* chosen before the code is taken: the tombstone names it */
+    struct refresh_token first;       /* made beforehand too; used when the client may refresh */
+    /* set by load_and_take: */
+    struct code_facts facts;
+    struct family_facts family;
+    enum code_verdict verdict;
+    struct oauth_error error;
+    bool offline;
+    bool dead; /* set by the second commit: the replay was faster */
+};
+
+static struct bytes family_id_of(const struct redemption *job)
+{
+    return bytes_from(job->family_id, sizeof job->family_id);
+}
+
+static bool may_refresh(const struct redemption *job)
+{
+    const Rec__Client *client = job->token->client;
+    return records_contain(client->grant_types, client->n_grant_types, "refresh_token");
+}
+
+static enum op_err load(struct kv_txn *txn, struct redemption *job)
+{
+    struct token_request *token = job->token;
+    Rec__Code *code = NULL;
+    Rec__SpentCode *spent = NULL;
+    job->facts = (struct code_facts){
+        .alive = FAMILY_DEAD,
+        .client_id = token->client->client_id,
+        .redirect_uri = token->params.redirect_uri,
+        .code_verifier = token->params.code_verifier,
+        .now = kv_now(txn),
+    };
+    enum op_err err = codes_get(txn, token->http, token->params.code, &code);
+    if (err == OP_ABSENT)
+        err = codes_get_spent(txn, token->http, token->params.code, &spent);
+    job->facts.code = code;
+    job->facts.spent = spent;
+    if (code == NULL || code->grant == NULL)
+        return err == OP_ABSENT ? OP_OK : err;
+    job->offline = records_contain(code->grant->scopes, code->grant->n_scopes, "offline_access");
+    err = alive_load(txn, token->http, code->grant, NULL, job->offline, &job->family);
+    if (err == OP_OK)
+        job->facts.alive = family_alive(&job->family);
+    return err;
+}
+
+static enum op_err load_and_take(struct kv_txn *txn, void *arg)
+{
+    struct redemption *job = arg;
+    enum op_err err = load(txn, job);
+    if (err != OP_OK)
+        return err;
+    job->verdict = code_decide(&job->facts, &job->error);
+    if (job->verdict != CODE_REDEEM)
+        return OP_OK;
+    Rec__Code *taken;
+    return codes_take(txn, job->token->http, job->token->params.code, family_id_of(job),
+                      kv_now(txn) + token_settings.tombstone_lifetime, &taken);
+}
+
+/* --- second commit: the family --- */
+
+static Rec__Family *new_family(const void *ctx, const struct redemption *job)
+{
+    int64_t now = job->facts.now;
+    Rec__Family *family = records_new(ctx, &rec__family__descriptor);
+    family->has_family_id = true;
+    family->family_id = (ProtobufCBinaryData){.len = FAMILY_ID_LEN, .data = mem_array(family, uint8_t, FAMILY_ID_LEN)};
+    memcpy(family->family_id.data, job->family_id, FAMILY_ID_LEN);
+    family->grant = job->facts.code->grant;
+    family->has_created_at = family->has_last_used = true;
+    family->created_at = family->last_used = now;
+    family->has_idle_expires_at = family->has_expires_at = true;
+    family->idle_expires_at = now + settings.refresh_token_idle_lifetime;
+    family->expires_at = now + settings.refresh_token_lifetime;
+    family->has_offline = true;
+    family->offline = job->offline;
+    return family;
+}
+
+static enum op_err store_family(struct kv_txn *txn, void *arg)
+{
+    struct redemption *job = arg;
+    Rec__Family *family = new_family(job->token->http, job);
+    refresh_begin(family, family, &job->first);
+    enum op_err err = families_insert(txn, family);
+    job->dead = err == OP_EXISTS;
+    return job->dead ? OP_OK : err;
+}
+
+/* Without a refresh token nothing is stored; a replay's mark may be there all the same. */
+static enum op_err look_for_mark(struct kv_txn *txn, void *arg)
+{
+    struct redemption *job = arg;
+    Rec__Family *family;
+    enum op_err err = families_get(txn, job->token->http, family_id_of(job), &family);
+    job->dead = err == OP_OK || err == OP_DENIED;
+    return err == OP_ABSENT || err == OP_DENIED ? OP_OK : err;
+}
+
+static void family_stored(enum op_err result, void *arg)
+{
+    struct redemption *job = arg;
+    struct token_request *token = job->token;
+    if (result != OP_OK) {
+        token_unavailable(token, result);
+        return;
+    }
+    if (job->dead) {
+        token_refuse(token, &(struct oauth_error){OAUTH_INVALID_GRANT, UNUSABLE});
+        return;
+    }
+    const Rec__Grant *grant = job->facts.code->grant;
+    issue_reply(token, &(struct issue){
+        .grant = grant,
+        .scopes = {grant->scopes, grant->n_scopes},
+        .family_id = family_id_of(job),
+        .offline = job->offline,
+        .user = job->family.user,
+        .nonce = grant->nonce,
+        .refresh_token = may_refresh(job) ? refresh_token_text(token->http, &job->first) : NULL,
+        .now = job->facts.now,
+    });
+}
+
+/* --- a replay --- */
+
+static enum op_err kill_family(struct kv_txn *txn, void *arg)
+{
+    const struct redemption *job = arg;
+    const Rec__SpentCode *spent = job->facts.spent;
+    return families_kill(txn, bytes_from(spent->family_id.data, spent->family_id.len), "code_replayed");
+}
+
+static void family_killed(enum op_err result, void *arg)
+{
+    struct redemption *job = arg;
+    const struct http_request *req = job->token->http;
+    if (result != OP_OK) {
+        token_unavailable(job->token, result);
+        return;
+    }
+    metrics_count("partita_codes_replayed_total", 1);
+    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace_id, "client_id", job->facts.client_id, NULL);
+    token_refuse(job->token, &job->error);
+}
+
+static void code_taken(enum op_err result, void *arg)
+{
+    struct redemption *job = arg;
+    struct kv *kv = server_kv();
+    if (result != OP_OK)
+        token_unavailable(job->token, result);
+    else if (job->verdict == CODE_REFUSE)
+        token_refuse(job->token, &job->error);
+    else if (job->verdict == CODE_REPLAY)
+        kv_run(kv, KV_TOKENS, kill_family, family_killed, job);
+    else if (may_refresh(job))
+        kv_run(kv, KV_TOKENS, store_family, family_stored, job);
+    else
+        kv_run(kv, KV_READ_ONLY, look_for_mark, family_stored, job);
+}
+
+void code_grant(struct token_request *token)
+{
+    if (token->params.code == NULL) {
+        token_refuse(token, &(struct oauth_error){OAUTH_INVALID_REQUEST, "code is missing"});
+        return;
+    }
+    struct redemption *job = mem_secret(mem_new(token->http, struct redemption));
+    job->token = token;
+    uint8_t secret[REFRESH_SECRET_LEN];
+    rand_bytes(job->family_id, sizeof job->family_id);
+    rand_bytes(secret, sizeof secret);
+    refresh_token_first(token_process.refresh_key, job->family_id, secret, &job->first);
+    mem_wipe(secret, sizeof secret);
+    kv_run(server_kv(), KV_CODES, load_and_take, code_taken, job);
+}

@@ -1,0 +1,71 @@
+/* op-token: the token endpoint. Codes, refresh tokens and client credentials in, tokens out. */
+#include "runtime/server.h"
+#include "token.h"
+
+static const struct conf_item CONF[] = {
+    {.name = "lost_answer_window", .type = CONF_DURATION, .def = "10min", .min = 1, .max = 86400, .unit = "s",
+     .target = &token_settings.windows.lost_answer,
+     .help = "A refresh token is answered again with its successor until this long after its rotation (a lost answer); "
+             "later is theft."},
+    {.name = "race_window", .type = CONF_DURATION, .def = "60s", .min = 1, .max = 86400, .unit = "s",
+     .target = &token_settings.windows.race,
+     .help = "But no longer than this after its successor was first used (clients that race)."},
+    {.name = "code_tombstone_lifetime", .type = CONF_DURATION, .def = "1h", .min = 60, .max = 86400, .unit = "s",
+     .target = &token_settings.tombstone_lifetime,
+     .help = "A code that is used again within this time kills what its first use produced."},
+    {.name = "client_secret_failures", .type = CONF_NUMBER, .def = "30", .min = 1, .max = 100000, .unit = "failures",
+     .target = &token_settings.secret_failures,
+     .help = "Failed authentications of one client from one address before it is asked to wait."},
+    {.name = "client_secret_failures_window", .type = CONF_DURATION, .def = "1min", .min = 1, .max = 86400, .unit = "s",
+     .target = &token_settings.secret_failures_window,
+     .help = "The time in which that many failures are forgotten."},
+};
+
+static const struct kv_store STORES[] = {
+    {KV_CODES, true},    {KV_TOKENS, true}, {KV_GUARD, true},
+    {KV_CLIENTS, false}, {KV_USERS, false}, {KV_SESSIONS, false},
+    {KV_JWKS, false},    {KV_KEYS, false},
+};
+
+static const struct route ROUTES[] = {
+    {HTTP_POST, "/token", token_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
+};
+
+static enum op_err start(struct server *server, const char **ret_why)
+{
+    const uint8_t *seal_key;
+    enum op_err err = server_credential(server, "seal-key", DIGEST_KEY_LEN, &seal_key, ret_why);
+    if (err == OP_OK)
+        err = server_credential(server, "token-key", DIGEST_KEY_LEN, &token_process.refresh_key, ret_why);
+    if (err == OP_OK)
+        err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count,
+                                   &token_process.catalogue, ret_why);
+    if (err != OP_OK)
+        return err;
+    token_process.access_token_alg = jose_alg_from_name(settings.access_token_alg);
+    token_process.keyring = keyring_new(server, server_kv(), seal_key);
+    return OP_OK;
+}
+
+static const char *not_ready(struct server *server)
+{
+    (void)server;
+    return keyring_ready(token_process.keyring, token_process.access_token_alg) ? NULL : "no signing key yet";
+}
+
+int main(int argc, char **argv)
+{
+    static const struct server_description description = {
+        .name = "op-token",
+        .purpose = "The token endpoint of Partita: authorization codes, refresh tokens, client credentials.",
+        .conf = CONF,
+        .conf_count = sizeof CONF / sizeof *CONF,
+        .stores = STORES,
+        .store_count = sizeof STORES / sizeof *STORES,
+        .routes = ROUTES,
+        .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .start = start,
+        .not_ready = not_ready,
+    };
+    return server_run(&description, argc, argv);
+}

@@ -1,0 +1,34 @@
+/* op-userinfo: claims about a person for whoever holds a live access token with the scope openid. */
+#include "runtime/server.h"
+#include "userinfo.h"
+
+static const struct kv_store STORES[] = {
+    {KV_TOKENS, false}, {KV_CLIENTS, false}, {KV_USERS, false}, {KV_SESSIONS, false}, {KV_JWKS, false},
+};
+
+static const struct route ROUTES[] = {
+    {HTTP_GET | HTTP_POST, "/userinfo", userinfo_handle, 16 * 1024, CALLER_BEARER, CORS_CLIENT_ORIGINS},
+};
+
+static enum op_err start(struct server *server, const char **ret_why)
+{
+    enum op_err err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count,
+                                           &userinfo_process.catalogue, ret_why);
+    if (err == OP_OK)
+        userinfo_process.keyring = keyring_new(server, server_kv(), NULL);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct server_description description = {
+        .name = "op-userinfo",
+        .purpose = "The userinfo endpoint of Partita.",
+        .stores = STORES,
+        .store_count = sizeof STORES / sizeof *STORES,
+        .routes = ROUTES,
+        .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .start = start,
+    };
+    return server_run(&description, argc, argv);
+}
