@@ -22,7 +22,7 @@ struct http_field {
 
 struct http_request {
     enum http_method method;
-    const char *path;            /* before '?', percent-encoding as sent, starts with '/' */
+    const char *path;            /* before '?', percent-encoding as sent, starts with '/'; or "*" of OPTIONS * */
     struct bytes query;          /* after '?', empty when absent */
     bool has_query;
     const struct http_field *fields;
@@ -30,10 +30,10 @@ struct http_request {
     struct bytes body;           /* whole, decoded from chunks */
     const char *client_address;  /* textual; from X-Forwarded-For only when the peer is a trusted proxy; "" unknown */
     const char *request_id;      /* made here, or X-Request-Id from a trusted proxy when it is 8..64 of [A-Za-z0-9._-] */
-    const char *trace_id;        /* from traceparent, or NULL */
+    const char *trace_id;        /* from a trusted proxy's traceparent, or NULL */
     int64_t started_us;          /* clock_monotonic_us at its first byte */
     const void *route;           /* for route.c */
-    void *connection;            /* for http.c */
+    void *connection;            /* for http.c; NULL in a request made by a test: http_reply then only frees it */
     struct http_field *reply_fields; /* for http.c: what http_set_field collected */
     size_t reply_field_count;
 };
@@ -55,40 +55,49 @@ void http_set_fieldf(struct http_request *req, const char *name, const char *for
 void http_reply(struct http_request *req, int status, const char *content_type, struct bytes body);
 
 struct http_limits {
-    size_t line_max;          /* request line, bytes; 0 takes the default, as everywhere here: 8192 */
-    size_t head_max;          /* all fields, bytes; 16384 */
+    size_t line_max;          /* request line, bytes with CRLF; 0 takes the default, as everywhere here: 8192 */
+    size_t head_max;          /* all field lines, bytes with CRLF; 16384 */
     size_t fields_max;        /* 100 */
     size_t body_max;          /* the largest any route may allow, bytes; 65536 */
-    unsigned pipelined_max;   /* requests read ahead on one connection; 1 in work at a time; 16 */
-    unsigned connections_max; /* 1024; lowered to the descriptor limit less what stores need */
+    unsigned pipelined_max;   /* requests of one connection begun in one turn of the loop, then others get theirs; 1 is in
+                                 work at a time, at most 16 KiB of those behind it are read ahead; 16 */
+    unsigned connections_max; /* 1024; lowered to the descriptor limit less 128. At the bound accepting stops until one ends */
     unsigned head_ms;         /* from the first byte of a head to its end; 10000 */
     unsigned body_ms;         /* from the head's end to the body's; 20000 */
     unsigned idle_ms;         /* between requests of one connection; 65000 */
     unsigned write_ms;        /* a peer that takes nothing; 20000 */
     unsigned drain_idle_ms;   /* while draining, an idle connection stays this long; 7000 */
+    unsigned linger_ms;       /* after the last reply, for the peer to close its side; 2000 */
 };
 
 struct http_server;
 
 struct http_hooks {
     /* The head has been read, the body not: returns the body limit in bytes for this request, or
-     * replies itself (an error before the body is sent) and returns -1. req->route may be set. */
+     * replies itself (an error before the body is sent) and returns -1; where a body was announced the
+     * connection then closes. req->route may be set. */
     long (*head)(struct http_request *req, void *arg);
     /* The whole request is here. */
     void (*request)(struct http_request *req, void *arg);
     /* Just before the reply leaves: for metrics and the access log. status, body bytes. */
     void (*finished)(const struct http_request *req, int status, size_t bytes, void *arg);
-    /* A breach of framing was answered with status (400, 408, 413, 414, 431, 501, 505) and the connection closed. */
+    /* A breach of framing is answered with status (400, 408, 413, 414, 417, 431, 501, 505) and the connection closed. */
     void (*breach)(int status, const char *what, const char *client_address, void *arg);
     void *arg;
 };
 
-/* Owned by ctx; freeing it closes everything. trusted is a list of addresses, networks, "unix". */
+/* Owned by ctx; freeing it closes everything (requests in work stay, their replies go nowhere). trusted
+ * is a list of addresses, networks, "unix"; what http_trusted_check() refuses is trusted by nobody.
+ * base should have been made with EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST. SIGPIPE is set to be ignored. */
 struct http_server *http_new(const void *ctx, struct event_base *base, const struct http_limits *limits,
                              const struct http_hooks *hooks, char *const *trusted, size_t trusted_count);
+/* For the CONF table: NULL, or what is wrong with a list of trusted proxies (static text). */
+const char *http_trusted_check(const char *text);
 /* Takes over a listening stream socket (TCP or Unix; made non-blocking). OP_INVALID: it is none. */
 must_check enum op_err http_listen_fd(struct http_server *server, int fd);
 /* Stops accepting; accepted connections are served on, each next reply says Connection: close, idle
  * ones are closed after drain_idle_ms. drained is called when none is left. */
 void http_drain(struct http_server *server, void (*drained)(void *arg), void *arg);
 unsigned http_connections(const struct http_server *server);
+/* How often accepting failed for want of descriptors or memory and was paused for 100 ms. */
+uint64_t http_accept_failures(const struct http_server *server);
