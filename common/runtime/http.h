@@ -33,6 +33,7 @@ struct http_request {
     const char *trace_id;        /* from a trusted proxy's traceparent, or NULL */
     int64_t started_us;          /* clock_monotonic_us at its first byte */
     const void *route;           /* for route.c */
+    const char *error;           /* static: the error code that reply.c answered, for metrics and the access log; NULL none */
     void *connection;            /* for http.c; NULL in a request made by a test: http_reply then only frees it */
     struct http_field *reply_fields; /* for http.c: what http_set_field collected */
     size_t reply_field_count;

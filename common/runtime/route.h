@@ -19,16 +19,38 @@ struct route {
     enum route_cors cors;
 };
 
-/* Fills the head and request hooks of http.h. kv may be NULL where no route is CORS_CLIENT_ORIGINS.
- * Unknown path 404, wrong method 405 with Allow, body over body_max 413; as JSON {error,
- * error_description} for CALLER_CLIENT and CALLER_BEARER; `not_found` (may be NULL) renders the 404
- * and 405 of the rest as a page. Never with credentials; Vary: Origin where it applies. */
+/* Several rows may have one path, each with methods of its own; their cors is the same. */
 struct route_table {
     const struct route *routes;
     size_t count;
     struct kv *kv;
     void (*not_found)(struct http_request *req, int status);
 };
+
+/* What happens to a request, by the table alone. */
+struct route_plan {
+    const struct route *route; /* the row of this path and method, or any row of this path; NULL: none has the path */
+    int status;                /* 0: the row's handler; 204: OPTIONS; 404; 405 */
+    unsigned allowed;          /* methods of the path, HEAD and OPTIONS among them */
+};
+struct route_plan route_decide(const struct route *routes, size_t count, enum http_method method, const char *path);
+
+/* The CORS fields of a reply (Fetch standard §3.2). origin_known matters for CORS_CLIENT_ORIGINS only. */
+struct route_cors_plan {
+    const char *allow_origin; /* NULL: no CORS field */
+    bool vary;                /* Vary: Origin */
+    bool preflight;           /* answer with methods and fields, too */
+};
+struct route_cors_plan route_cors_decide(enum route_cors cors, enum http_method method, const char *origin,
+                                         bool origin_known, bool asks_method);
+
+/* "GET, HEAD, OPTIONS", owned by ctx. */
+char *route_methods_text(const void *ctx, unsigned methods);
+
+/* The head and request hooks of http.h; arg is the struct route_table. kv may be NULL where no route
+ * is CORS_CLIENT_ORIGINS. Unknown path 404, wrong method 405 with Allow, body over body_max 413; as
+ * JSON {error, error_description} for CALLER_CLIENT and CALLER_BEARER; `not_found` (may be NULL: JSON
+ * too) renders the 404 and 405 of the rest as a page. Never with credentials. */
 long route_head(struct http_request *req, void *table);
 void route_request(struct http_request *req, void *table);
 /* The path of the route a request matched, for metrics; "other" when none. */

@@ -1,7 +1,8 @@
 #pragma once
 /* A server's main: tables, then one call. Arguments (--config FILE, --check-config, --version, --help,
  * --listen ADDRESS (HOST:PORT or unix:PATH; otherwise the sockets of LISTEN_FDS), --set NAME=VALUE),
- * configuration, log, stores, sockets, ready notice (sd_notify), one event loop, watchdog, drain. */
+ * configuration, log, stores, sockets, ready notice (sd_notify), one event loop, watchdog, drain.
+ * Its own routes /.live, /.ready and /.metrics are served beside the description's. */
 #include "runtime/conf.h"
 #include "runtime/http.h"
 #include "runtime/route.h"
@@ -19,11 +20,15 @@ struct server_description {
     size_t store_count;
     const struct route *routes;
     size_t route_count;
-    /* May be NULL. start runs once everything is open, before requests; on failure *ret_why is one
-     * line that names what is at fault (owned by the server) and the process ends with 1. */
+    /* All the hooks may be NULL. check_conf judges settings that must fit each other, once all are
+     * read (also for --check-config): NULL, or what is wrong (static text). */
+    const char *(*check_conf)(void);
+    /* start runs once everything is open, before requests; on failure *ret_why is one line that
+     * names what is at fault (owned by the server) and the process ends with 1. */
     enum op_err (*start)(struct server *server, const char **ret_why);
+    /* stop runs when the last connection is gone, before the stores are closed. */
     void (*stop)(struct server *server);
-    /* May be NULL. Asked for readiness (/.ready on the sockets answers 200 or 503): NULL when ready, else why not. */
+    /* Asked for readiness (/.ready on the sockets answers 200 or 503): NULL when ready, else why not. */
     const char *(*not_ready)(struct server *server);
     void (*not_found)(struct http_request *req, int status);
 };

@@ -24,7 +24,9 @@ struct settings {
     const char *name;          /* the operator's, on every page */
     const char *logo;          /* path of an image file, or "" */
     const char *contact;       /* mail address or URL for people in trouble, or "" */
-    int64_t log_level;
+    int64_t balancer_keepalive; /* how long the balancer keeps idle connections to us; drain waits 2 s longer */
+    int64_t connections_max;    /* of one server process; lowered to what the descriptor limit allows */
+    int log_level;             /* enum log_level */
 };
 extern struct settings settings;
 

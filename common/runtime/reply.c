@@ -1,0 +1,77 @@
+#include "runtime/reply.h"
+
+#include "base/log.h"
+#include "runtime/route.h"
+
+static void send_json(struct http_request *req, int status, const json_t *value)
+{
+    http_set_field(req, "Cache-Control", "no-store");
+    http_set_field(req, "Pragma", "no-cache");
+    http_set_field(req, "X-Content-Type-Options", "nosniff");
+    http_reply(req, status, "application/json", bytes_of(json_text(req, value)));
+}
+
+static void log_refusal(const struct http_request *req, const char *event, const char *error, const char *description)
+{
+    log_event(LOG_LEVEL_WARNING, event, req->request_id, req->trace_id, "path", route_label(req), "error", error, "description",
+              description, "address", req->client_address, NULL);
+}
+
+static void send_error(struct http_request *req, int status, const char *error, const char *description)
+{
+    req->error = error;
+    json_t *body = json_make_object(req);
+    json_set_string(body, "error", error);
+    json_set_string(body, "error_description", description);
+    send_json(req, status, body);
+}
+
+void reply_json(struct http_request *req, int status, const json_t *value)
+{
+    send_json(req, status, value);
+}
+
+void reply_oauth_error(struct http_request *req, const struct oauth_error *error, bool used_basic)
+{
+    const char *name = oauth_error_name(error->code);
+    int status = oauth_error_status(error->code);
+    log_refusal(req, "request_refused", name, error->description);
+    if (status == 401 && used_basic)
+        http_set_field(req, "WWW-Authenticate", "Basic realm=\"partita\"");
+    if (status == 503)
+        http_set_field(req, "Retry-After", "1");
+    send_error(req, status, name, error->description);
+}
+
+void reply_bearer_error(struct http_request *req, const struct oauth_error *error)
+{
+    if (error == NULL) {
+        http_set_field(req, "WWW-Authenticate", "Bearer realm=\"partita\"");
+        http_set_field(req, "Cache-Control", "no-store");
+        req->error = "no_token";
+        http_reply(req, 401, NULL, bytes_of(NULL));
+        return;
+    }
+    const char *name = oauth_error_name(error->code);
+    /* RFC 6750 §3.1; everything else is the request's own fault. */
+    int status = error->code == OAUTH_INVALID_TOKEN ? 401 : error->code == OAUTH_INSUFFICIENT_SCOPE ? 403
+                                                                                                  : oauth_error_status(error->code);
+    log_refusal(req, "request_refused", name, error->description);
+    if (error->description != NULL)
+        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\", error_description=\"%s\"", name,
+                        error->description);
+    else
+        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\"", name);
+    send_error(req, status, name, error->description);
+}
+
+void reply_store_error(struct http_request *req, enum op_err err)
+{
+    bool passing = err == OP_BUSY || err == OP_FULL;
+    log_event(passing ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "store_failed", req->request_id, req->trace_id, "path", route_label(req),
+              "result", op_err_name(err), NULL);
+    if (passing)
+        http_set_field(req, "Retry-After", "1");
+    send_error(req, passing ? 503 : 500, passing ? "temporarily_unavailable" : "server_error",
+               passing ? "Try again in a moment" : "The server cannot answer this request");
+}

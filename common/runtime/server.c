@@ -1,0 +1,409 @@
+#include "runtime/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/admin.h"
+#include "runtime/arguments.h"
+#include "runtime/limit.h"
+#include "runtime/listen.h"
+#include "runtime/metrics.h"
+#include "store/environment.h"
+
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000 };
+enum { EVENT_KV, EVENT_TICK, EVENT_WATCHDOG, EVENT_TERM, EVENT_INT, EVENT_COUNT };
+
+struct server {
+    const struct server_description *description;
+    struct arguments arguments;
+    struct event_base *base;
+    struct event *events[EVENT_COUNT];
+    struct kv *kv;
+    struct http_server *http;
+    struct route_table table;
+    size_t bound; /* how many of arguments.listen are ours */
+    bool draining;
+    const char *told; /* the reason systemd and the log were told last; NULL: ready */
+    bool told_once;
+    unsigned ticks;
+};
+
+static struct server *the_server;
+
+struct kv *server_kv(void)
+{
+    return the_server->kv;
+}
+
+struct event_base *server_base(void)
+{
+    return the_server->base;
+}
+
+struct server *server_self(void)
+{
+    return the_server;
+}
+
+/* --- configuration --- */
+
+static int configure(struct server *server)
+{
+    const struct server_description *d = server->description;
+    const struct arguments *args = &server->arguments;
+    bool check = args->mode == ARGUMENTS_CHECK_CONFIG;
+    struct conf_section sections[] = {SETTINGS_SECTION, {d->name, d->conf, d->conf_count}};
+    struct conf_source source = {args->config, args->overrides, args->override_count, check};
+    char *problems, *warnings;
+    enum op_err err = conf_read(server, &source, sections, 2, &problems, &warnings);
+    fputs(problems, stderr);
+    if (err != OP_OK)
+        return EXIT_CONFIG;
+    fputs(warnings, stderr);
+    const char *wrong = d->check_conf == NULL ? NULL : d->check_conf();
+    if (wrong == NULL)
+        return 0;
+    fprintf(stderr, "%s: [%s] %s\n", args->config, d->name, wrong);
+    return EXIT_CONFIG;
+}
+
+/* --- stores --- */
+
+struct issuer_check {
+    struct server *server;
+    const char *why;
+};
+
+static const char *env_dir(const struct server *server, enum kv_env env)
+{
+    return mem_printf(server, "%s/%s", kv_env_is_volatile(env) ? settings.runtime_dir : settings.state_dir, kv_env_name(env));
+}
+
+static const char *judge_environment(struct server *server, struct kv_txn *txn, enum kv_env env)
+{
+    Rec__Environment *record;
+    enum op_err err = environment_get(txn, env, server, &record);
+    if (err == OP_ABSENT)
+        return mem_printf(server, "%s was never initialised: run opctl init", env_dir(server, env));
+    if (err != OP_OK)
+        return mem_printf(server, "%s: its record is %s%s", env_dir(server, env), op_err_name(err),
+                          err == OP_DENIED ? " to this version: a newer one is needed" : "");
+    if (record->issuer == NULL || strcmp(record->issuer, settings.issuer) != 0)
+        return mem_printf(server, "%s belongs to the issuer %s, but %s says %s", env_dir(server, env),
+                          record->issuer == NULL ? "(none)" : record->issuer, server->arguments.config, settings.issuer);
+    return NULL;
+}
+
+static enum op_err check_issuers(struct kv_txn *txn, void *arg)
+{
+    struct issuer_check *check = arg;
+    const struct server_description *d = check->server->description;
+    check->why = NULL;
+    for (size_t i = 0; i < d->store_count && check->why == NULL; i++)
+        check->why = judge_environment(check->server, txn, d->stores[i].env);
+    return OP_OK;
+}
+
+static bool open_stores(struct server *server, const char **ret_why)
+{
+    const struct server_description *d = server->description;
+    struct kv_config config = {.state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir};
+    if (kv_open(server, &config, d->stores, d->store_count, &server->kv, ret_why) != OP_OK)
+        return false;
+    struct issuer_check check = {.server = server};
+    enum op_err err = kv_run_wait(server->kv, KV_READ_ONLY, check_issuers, &check);
+    if (err != OP_OK)
+        check.why = mem_printf(server, "the stores in %s cannot be read: %s", settings.state_dir, op_err_name(err));
+    (void)kv_clear_dead_readers(server->kv);
+    *ret_why = check.why;
+    return check.why == NULL;
+}
+
+enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret, const char **ret_why)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    if (dir == NULL) {
+        *ret_why = mem_printf(server, "the credential %s is missing: CREDENTIALS_DIRECTORY is not set", name);
+        return OP_ABSENT;
+    }
+    const char *path = mem_printf(server, "%s/%s", dir, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        *ret_why = mem_printf(server, "%s cannot be read: %s", path, strerror(errno));
+        return errno == ENOENT ? OP_ABSENT : OP_DENIED;
+    }
+    uint8_t *data = mem_secret(mem_array(server, uint8_t, len + 1));
+    ssize_t got = read(fd, data, len + 1);
+    close(fd);
+    if (got != (ssize_t)len) {
+        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long", path, len);
+        return OP_INVALID;
+    }
+    *ret = data;
+    return OP_OK;
+}
+
+/* --- readiness --- */
+
+static const char *not_ready(void)
+{
+    if (the_server->draining)
+        return "draining";
+    const struct server_description *d = the_server->description;
+    return d->not_ready == NULL ? NULL : d->not_ready(the_server);
+}
+
+static bool same_reason(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Tells systemd and the log when readiness changed. */
+static void tell_readiness(struct server *server)
+{
+    const char *why = not_ready();
+    if (server->told_once && same_reason(why, server->told))
+        return;
+    server->told_once = true;
+    server->told = why == NULL ? NULL : mem_strdup(server, why);
+    log_event(LOG_LEVEL_INFO, why == NULL ? "ready" : "not_ready", NULL, NULL, "why", why, NULL);
+    sd_notifyf(0, "STATUS=%s%s", why == NULL ? "ready" : "alive, not ready: ", why == NULL ? "" : why);
+}
+
+/* --- events --- */
+
+static void on_kv(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    kv_dispatch(((struct server *)arg)->kv);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct server *server = arg;
+    tell_readiness(server);
+    if (++server->ticks % READERS_EVERY_S != 0)
+        return;
+    unsigned cleared = kv_clear_dead_readers(server->kv);
+    if (cleared != 0)
+        log_event(LOG_LEVEL_INFO, "dead_readers_cleared", NULL, NULL, "count", mem_printf(server, "%u", cleared), NULL);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_drained(void *arg)
+{
+    event_base_loopbreak(((struct server *)arg)->base);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct server *server = arg;
+    if (server->draining) {
+        event_base_loopbreak(server->base);
+        return;
+    }
+    server->draining = true;
+    sd_notify(0, "STOPPING=1\nSTATUS=draining");
+    log_event(LOG_LEVEL_INFO, "draining", NULL, NULL, "connections", mem_printf(server, "%u", http_connections(server->http)), NULL);
+    http_drain(server->http, on_drained, server);
+}
+
+static void add_event(struct server *server, int slot, evutil_socket_t fd, short what, event_callback_fn callback, uint64_t every_us)
+{
+    struct timeval every = {.tv_sec = (time_t)(every_us / 1000000), .tv_usec = (suseconds_t)(every_us % 1000000)};
+    server->events[slot] = event_new(server->base, fd, (short)(what | EV_PERSIST), callback, server);
+    if (server->events[slot] == NULL || event_add(server->events[slot], every_us == 0 ? NULL : &every) != 0)
+        abort(); /* out of memory */
+}
+
+static void make_events(struct server *server)
+{
+    add_event(server, EVENT_KV, kv_event_fd(server->kv), EV_READ, on_kv, 0);
+    add_event(server, EVENT_TICK, -1, 0, on_tick, 1000000);
+    add_event(server, EVENT_TERM, SIGTERM, EV_SIGNAL, on_signal, 0);
+    add_event(server, EVENT_INT, SIGINT, EV_SIGNAL, on_signal, 0);
+    uint64_t watchdog_us = 0;
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+        add_event(server, EVENT_WATCHDOG, -1, 0, on_watchdog, watchdog_us / 2);
+}
+
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    if (config == NULL || event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) != 0)
+        abort(); /* out of memory */
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (base == NULL)
+        abort();
+    return base;
+}
+
+/* --- requests --- */
+
+static void on_finished(const struct http_request *req, int status, size_t bytes, void *arg)
+{
+    (void)arg;
+    int64_t us = clock_monotonic_us() - req->started_us;
+    metrics_request(route_label(req), status, req->error, us);
+    /* Errors with a name were logged by the one who answered them. */
+    enum log_level level = status >= 500 && req->error == NULL ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+    if ((int)level < settings.log_level)
+        return;
+    char numbers[3][24];
+    snprintf(numbers[0], sizeof numbers[0], "%d", status);
+    snprintf(numbers[1], sizeof numbers[1], "%zu", bytes);
+    snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)us);
+    log_event(level, "request", req->request_id, req->trace_id, "route", route_label(req), "status", numbers[0], "bytes",
+              numbers[1], "us", numbers[2], "address", req->client_address, "error", req->error, NULL);
+}
+
+static void on_breach(int status, const char *what, const char *client_address, void *arg)
+{
+    (void)arg;
+    char number[24];
+    snprintf(number, sizeof number, "%d", status);
+    metrics_request("framing", status, NULL, 0);
+    log_event(LOG_LEVEL_WARNING, "bad_framing", NULL, NULL, "status", number, "what", what, "address", client_address, NULL);
+}
+
+static void make_http(struct server *server)
+{
+    const struct server_description *d = server->description;
+    struct route *routes = mem_array(server, struct route, d->route_count + ADMIN_ROUTE_COUNT);
+    memcpy(routes, ADMIN_ROUTES, sizeof ADMIN_ROUTES);
+    if (d->route_count != 0)
+        memcpy(routes + ADMIN_ROUTE_COUNT, d->routes, d->route_count * sizeof *routes);
+    server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, server->kv, d->not_found};
+    struct admin admin = {server->kv, d->stores, d->store_count, not_ready};
+    admin_setup(&admin);
+    struct http_limits limits = {
+        .connections_max = (unsigned)settings.connections_max,
+        .drain_idle_ms = (unsigned)settings.balancer_keepalive * 1000 + DRAIN_BEYOND_KEEPALIVE_MS,
+    };
+    for (size_t i = 0; i < server->table.count; i++)
+        if (routes[i].body_max > limits.body_max)
+            limits.body_max = routes[i].body_max;
+    struct http_hooks hooks = {route_head, route_request, on_finished, on_breach, &server->table};
+    server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items, settings.trusted_proxies.count);
+}
+
+static bool listen_on(struct server *server, const char **ret_why)
+{
+    int inherited = sd_listen_fds(1);
+    for (int i = 0; i < inherited; i++) {
+        if (http_listen_fd(server->http, SD_LISTEN_FDS_START + i) != OP_OK) {
+            *ret_why = mem_printf(server, "descriptor %d of LISTEN_FDS is no listening stream socket", SD_LISTEN_FDS_START + i);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < server->arguments.listen_count; i++) {
+        int fd;
+        if (listen_bind(server, server->arguments.listen[i], &fd, ret_why) != OP_OK)
+            return false;
+        server->bound++;
+        if (http_listen_fd(server->http, fd) != OP_OK)
+            abort(); /* we have just made it */
+    }
+    if (inherited <= 0 && server->arguments.listen_count == 0) {
+        *ret_why = "there is no socket to listen on: none was handed over (LISTEN_FDS), and no --listen was given";
+        return false;
+    }
+    return true;
+}
+
+/* --- the run --- */
+
+/* Returns NULL, or what is at fault. */
+static const char *start(struct server *server)
+{
+    const struct server_description *d = server->description;
+    const char *why = "of unknown cause";
+    limit_raise_descriptors();
+    if (!open_stores(server, &why))
+        return why;
+    server->base = make_base();
+    make_events(server);
+    if (d->start != NULL && d->start(server, &why) != OP_OK)
+        return why;
+    make_http(server);
+    return listen_on(server, &why) ? NULL : why;
+}
+
+static void finish(struct server *server)
+{
+    if (server->http != NULL && server->description->stop != NULL)
+        server->description->stop(server);
+    talloc_free(server->http);
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        if (server->events[i] != NULL)
+            event_free(server->events[i]);
+    talloc_free(server->kv);
+    if (server->base != NULL)
+        event_base_free(server->base);
+    for (size_t i = 0; i < server->bound; i++)
+        listen_remove(server->arguments.listen[i]);
+}
+
+static int serve(struct server *server)
+{
+    log_setup(server->description->name, (enum log_level)settings.log_level);
+    const char *why = start(server);
+    if (why != NULL) {
+        log_event(LOG_LEVEL_ERROR, "start_failed", NULL, NULL, "why", why, NULL);
+    } else {
+        log_event(LOG_LEVEL_INFO, "started", NULL, NULL, "version", PARTITA_VERSION, "issuer", settings.issuer, NULL);
+        sd_notify(0, "READY=1");
+        tell_readiness(server);
+        event_base_dispatch(server->base);
+        log_event(LOG_LEVEL_INFO, "ended", NULL, NULL, NULL);
+    }
+    finish(server);
+    return why == NULL ? 0 : 1;
+}
+
+static int run(struct server *server, int argc, char **argv)
+{
+    const struct server_description *d = server->description;
+    const char *why;
+    if (arguments_read(server, argc, argv, &server->arguments, &why) != OP_OK) {
+        fprintf(stderr, "%s: %s\n", d->name, why);
+        return EXIT_USAGE;
+    }
+    if (server->arguments.mode == ARGUMENTS_VERSION) {
+        printf("%s %s\n", d->name, PARTITA_VERSION);
+        return 0;
+    }
+    if (server->arguments.mode == ARGUMENTS_HELP) {
+        fputs(arguments_help(server, d), stdout);
+        return 0;
+    }
+    int status = configure(server);
+    return status != 0 || server->arguments.mode == ARGUMENTS_CHECK_CONFIG ? status : serve(server);
+}
+
+int server_run(const struct server_description *description, int argc, char **argv)
+{
+    struct server *server = mem_new(mem_root("server"), struct server);
+    server->description = description;
+    the_server = server;
+    int status = run(server, argc, argv);
+    the_server = NULL;
+    talloc_free(talloc_parent(server));
+    return status;
+}

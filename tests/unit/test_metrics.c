@@ -1,0 +1,92 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/metrics.h"
+
+static int forget(void **state)
+{
+    (void)state;
+    metrics_reset();
+    return 0;
+}
+
+static void has_line(const char *text, const char *line)
+{
+    size_t len = strlen(line);
+    for (const char *p = text; (p = strstr(p, line)) != NULL; p++)
+        if ((p == text || p[-1] == '\n') && p[len] == '\n')
+            return;
+    fail_msg("\"%s\" is not in:\n%s", line, text);
+}
+
+static void requests_are_counted_by_endpoint_status_and_error(void **state)
+{
+    (void)state;
+    metrics_request("/token", 200, NULL, 800);
+    metrics_request("/token", 200, NULL, 1000);
+    metrics_request("/token", 400, "invalid_grant", 1001);
+    metrics_request("/userinfo", 200, NULL, 10000000);
+    void *ctx = mem_root("test");
+    char *text = metrics_text(ctx);
+    has_line(text, "partita_requests_total{endpoint=\"/token\",status=\"200\",error=\"\"} 2");
+    has_line(text, "partita_requests_total{endpoint=\"/token\",status=\"400\",error=\"invalid_grant\"} 1");
+    has_line(text, "partita_requests_total{endpoint=\"/userinfo\",status=\"200\",error=\"\"} 1");
+    talloc_free(ctx);
+}
+
+static void latencies_fall_into_cumulative_buckets(void **state)
+{
+    (void)state;
+    metrics_request("/token", 200, NULL, 800);
+    metrics_request("/token", 200, NULL, 1000);
+    metrics_request("/token", 400, "invalid_grant", 1001);
+    metrics_request("/token", 200, NULL, 10000000);
+    void *ctx = mem_root("test");
+    char *text = metrics_text(ctx);
+    has_line(text, "partita_request_duration_seconds_bucket{endpoint=\"/token\",le=\"0.0005\"} 0");
+    has_line(text, "partita_request_duration_seconds_bucket{endpoint=\"/token\",le=\"0.001\"} 2");
+    has_line(text, "partita_request_duration_seconds_bucket{endpoint=\"/token\",le=\"0.0025\"} 3");
+    has_line(text, "partita_request_duration_seconds_bucket{endpoint=\"/token\",le=\"2.5\"} 3");
+    has_line(text, "partita_request_duration_seconds_bucket{endpoint=\"/token\",le=\"+Inf\"} 4");
+    has_line(text, "partita_request_duration_seconds_sum{endpoint=\"/token\"} 10.002801");
+    has_line(text, "partita_request_duration_seconds_count{endpoint=\"/token\"} 4");
+    talloc_free(ctx);
+}
+
+static void counters_add_up(void **state)
+{
+    (void)state;
+    metrics_count("partita_passwords_verified_total", 1);
+    metrics_count("partita_codes_total", 5);
+    metrics_count("partita_passwords_verified_total", 2);
+    void *ctx = mem_root("test");
+    char *text = metrics_text(ctx);
+    has_line(text, "# TYPE partita_passwords_verified_total counter");
+    has_line(text, "partita_passwords_verified_total 3");
+    has_line(text, "partita_codes_total 5");
+    talloc_free(ctx);
+}
+
+static void nothing_counted_is_an_empty_text(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    assert_string_equal(metrics_text(ctx), "");
+    talloc_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_counted_is_an_empty_text, forget),
+        cmocka_unit_test_setup(requests_are_counted_by_endpoint_status_and_error, forget),
+        cmocka_unit_test_setup(latencies_fall_into_cumulative_buckets, forget),
+        cmocka_unit_test_setup(counters_add_up, forget),
+    };
+    return cmocka_run_group_tests(tests, NULL, forget);
+}
