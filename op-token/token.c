@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "client_credentials.h"
 #include "code.h"
 #include "issue.h"
@@ -137,6 +138,7 @@ static void failure_counted(enum op_err result, void *arg)
 static void refuse_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->token->http;
+    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address, NULL);
     json_t *body = json_make_object(req);
     json_set_string(body, "error", oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE));
     json_set_string(body, "error_description", "too many failed client authentications, try again later");
@@ -184,7 +186,7 @@ static void authenticate(struct token_request *token)
 
 void token_refuse(struct token_request *token, const struct oauth_error *error)
 {
-    reply_oauth_error(token->http, error, http_field(token->http, "authorization") != NULL);
+    reply_oauth_error(token->http, error, true); /* a 401 always says which scheme it means (RFC 9110 §11.6.1) */
 }
 
 void token_unavailable(struct token_request *token, enum op_err err)

@@ -33,9 +33,15 @@ static void make_tag(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token
     mem_wipe(in, sizeof in);
 }
 
+/* Of the secret and its tag: a token whose tag was changed is not the one that was issued, even under a
+ * later K, which could not tell. */
 static void hash_secret(const struct refresh_token *token, uint8_t out[DIGEST_SHA256_LEN])
 {
-    digest_sha256(bytes_from(token->secret, REFRESH_SECRET_LEN), out);
+    uint8_t in[REFRESH_SECRET_LEN + DIGEST_SHA256_LEN];
+    memcpy(in, token->secret, REFRESH_SECRET_LEN);
+    memcpy(in + REFRESH_SECRET_LEN, token->tag, DIGEST_SHA256_LEN);
+    digest_sha256(bytes_from(in, sizeof in), out);
+    mem_wipe(in, sizeof in);
 }
 
 enum op_err refresh_token_parse(const char *text, struct refresh_token *ret)
