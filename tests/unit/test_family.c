@@ -1,0 +1,193 @@
+#include "rows.h"
+
+#include "protocol/family.h"
+
+enum { NOW = 1000000, GRANTED = 900000 };
+
+static char client[] = "client", user[] = "user", sid[] = "sid", other[] = "other";
+
+/* Everything in order: a grant at GRANTED, of a session and a consent that hold. */
+struct world {
+    Rec__Grant grant;
+    Rec__Family family;
+    Rec__Session session;
+    Rec__Consent consent;
+    Rec__User user;
+    Rec__Client client;
+    struct family_facts facts;
+};
+
+static void world_make(struct world *w)
+{
+    rec__grant__init(&w->grant);
+    rec__family__init(&w->family);
+    rec__session__init(&w->session);
+    rec__consent__init(&w->consent);
+    rec__user__init(&w->user);
+    rec__client__init(&w->client);
+    w->grant.client_id = w->client.client_id = w->consent.client_id = client;
+    w->grant.user_id = w->user.user_id = w->session.user_id = w->consent.user_id = user;
+    w->grant.sid = w->session.sid = sid;
+    w->grant.granted_at = GRANTED;
+    w->family.idle_expires_at = w->session.idle_expires_at = NOW + 100;
+    w->family.expires_at = w->session.expires_at = NOW + 200;
+    w->session.created_at = w->session.auth_time = GRANTED - 50;
+    w->facts = (struct family_facts){&w->family, &w->grant, false, &w->session, &w->consent, &w->user, &w->client, NOW};
+}
+
+static void nothing(struct world *w) { (void)w; }
+static void no_family(struct world *w) { w->facts.family = NULL; }
+static void dead(struct world *w) { w->family.dead = true; }
+static void idle_over(struct world *w) { w->family.idle_expires_at = NOW; }
+static void idle_edge(struct world *w) { w->family.idle_expires_at = NOW + 1; }
+static void absolute_over(struct world *w) { w->family.expires_at = NOW; }
+static void absolute_edge(struct world *w) { w->family.expires_at = NOW + 1; }
+static void no_bounds(struct world *w) { w->family.expires_at = 0; }
+
+static void no_session(struct world *w) { w->facts.session = NULL; }
+static void session_idle_over(struct world *w) { w->session.idle_expires_at = NOW; }
+static void session_over(struct world *w) { w->session.expires_at = NOW; }
+static void session_edge(struct world *w) { w->session.idle_expires_at = w->session.expires_at = NOW + 1; }
+static void other_session(struct world *w) { w->session.sid = other; }
+static void session_of_another(struct world *w) { w->session.user_id = other; }
+static void no_sid(struct world *w) { w->grant.sid = NULL; }
+static void offline_no_session(struct world *w) { w->family.offline = true; w->facts.session = NULL; }
+static void offline_token_no_session(struct world *w) { no_family(w); w->facts.offline = true; w->facts.session = NULL; }
+static void token_no_session(struct world *w) { no_family(w); w->facts.session = NULL; }
+static void offline_dead(struct world *w) { w->family.offline = true; w->family.dead = true; }
+
+static void no_consent(struct world *w) { w->facts.consent = NULL; }
+static void withdrawn(struct world *w) { w->consent.withdrawn = true; }
+static void consent_since_edge(struct world *w) { w->consent.since = GRANTED; }
+static void consent_since_later(struct world *w) { w->consent.since = GRANTED + 1; }
+static void first_party_grant(struct world *w) { w->grant.first_party = true; w->facts.consent = NULL; }
+static void first_party_client(struct world *w) { w->client.first_party = true; w->facts.consent = NULL; }
+static void first_party_withdrawn_before(struct world *w) { w->grant.first_party = true; withdrawn(w); w->consent.since = GRANTED; }
+static void first_party_withdrawn_after(struct world *w) { w->grant.first_party = true; withdrawn(w); w->consent.since = GRANTED + 1; }
+static void offline_withdrawn(struct world *w) { w->family.offline = true; withdrawn(w); }
+
+static void no_user(struct world *w) { w->facts.user = NULL; }
+static void user_disabled(struct world *w) { w->user.disabled = true; }
+static void user_since_edge(struct world *w) { w->user.since = GRANTED; w->session.auth_time = GRANTED; }
+static void user_since_later(struct world *w) { w->user.since = GRANTED + 1; w->session.auth_time = GRANTED + 1; }
+static void other_user(struct world *w) { w->user.user_id = other; }
+static void offline_user_since(struct world *w) { w->family.offline = true; user_since_later(w); }
+
+static void no_client(struct world *w) { w->facts.client = NULL; }
+static void client_disabled(struct world *w) { w->client.disabled = true; }
+static void client_since_edge(struct world *w) { w->client.since = GRANTED; }
+static void client_since_later(struct world *w) { w->client.since = GRANTED + 1; }
+static void other_client(struct world *w) { w->client.client_id = other; }
+
+static void only_a_client(struct world *w)
+{
+    w->grant.user_id = NULL;
+    w->facts.family = NULL;
+    w->facts.session = NULL;
+    w->facts.consent = NULL;
+    w->facts.user = NULL;
+}
+static void only_a_disabled_client(struct world *w) { only_a_client(w); w->client.disabled = true; }
+static void only_a_client_since(struct world *w) { only_a_client(w); w->client.since = GRANTED + 1; }
+
+static void each_verdict_has_its_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        void (*change)(struct world *);
+        enum family_verdict verdict;
+    } rows[] = {
+        {"all in order", nothing, FAMILY_ALIVE},
+        {"DESIGN §5: for an access token an absent family is alive", no_family, FAMILY_ALIVE},
+        {"marked dead", dead, FAMILY_DEAD},
+        {"dead is dead, offline or not", offline_dead, FAMILY_DEAD},
+        {"DESIGN §6: the idle lifetime is over", idle_over, FAMILY_EXPIRED},
+        {"a second before that", idle_edge, FAMILY_ALIVE},
+        {"DESIGN §6: the absolute lifetime is over", absolute_over, FAMILY_EXPIRED},
+        {"a second before that", absolute_edge, FAMILY_ALIVE},
+        {"a family without an end is none of ours", no_bounds, FAMILY_EXPIRED},
+        {"DESIGN §5: dies with its session", no_session, FAMILY_SESSION_ENDED},
+        {"the session was idle too long", session_idle_over, FAMILY_SESSION_ENDED},
+        {"the session is over", session_over, FAMILY_SESSION_ENDED},
+        {"a second before that", session_edge, FAMILY_ALIVE},
+        {"another session", other_session, FAMILY_SESSION_ENDED},
+        {"the session became somebody else's", session_of_another, FAMILY_SESSION_ENDED},
+        {"the grant names no session", no_sid, FAMILY_SESSION_ENDED},
+        {"Core §11: offline_access outlives the session", offline_no_session, FAMILY_ALIVE},
+        {"the same when only the token says so", offline_token_no_session, FAMILY_ALIVE},
+        {"a token without a family dies with its session", token_no_session, FAMILY_SESSION_ENDED},
+        {"no consent", no_consent, FAMILY_CONSENT_WITHDRAWN},
+        {"consent withdrawn", withdrawn, FAMILY_CONSENT_WITHDRAWN},
+        {"Core §11: offline access ends with the consent", offline_withdrawn, FAMILY_CONSENT_WITHDRAWN},
+        {"consent given again, at the grant's second", consent_since_edge, FAMILY_ALIVE},
+        {"consent given again after the grant", consent_since_later, FAMILY_CONSENT_WITHDRAWN},
+        {"DESIGN §5: a first-party client needs no consent", first_party_client, FAMILY_ALIVE},
+        {"nor does what it was granted", first_party_grant, FAMILY_ALIVE},
+        {"withdrawn before the first-party grant", first_party_withdrawn_before, FAMILY_ALIVE},
+        {"withdrawn after the first-party grant", first_party_withdrawn_after, FAMILY_CONSENT_WITHDRAWN},
+        {"the user is gone", no_user, FAMILY_USER_GONE},
+        {"the user is disabled", user_disabled, FAMILY_USER_GONE},
+        {"the user's since, at the grant's second", user_since_edge, FAMILY_ALIVE},
+        {"the user's since, later", user_since_later, FAMILY_USER_GONE},
+        {"and for offline access too", offline_user_since, FAMILY_USER_GONE},
+        {"another user", other_user, FAMILY_USER_GONE},
+        {"the client is gone", no_client, FAMILY_CLIENT_GONE},
+        {"the client is disabled", client_disabled, FAMILY_CLIENT_GONE},
+        {"the client's since, at the grant's second", client_since_edge, FAMILY_ALIVE},
+        {"the client's since, later", client_since_later, FAMILY_CLIENT_GONE},
+        {"another client", other_client, FAMILY_CLIENT_GONE},
+        {"RFC 6749 §4.4: client_credentials leans on the client alone", only_a_client, FAMILY_ALIVE},
+        {"which is disabled", only_a_disabled_client, FAMILY_CLIENT_GONE},
+        {"whose since is later", only_a_client_since, FAMILY_CLIENT_GONE},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world w;
+        world_make(&w);
+        rows[i].change(&w);
+        row_string(rows[i].rule, family_verdict_name(family_alive(&w.facts)), family_verdict_name(rows[i].verdict));
+    }
+}
+
+static void session_older_than_since(struct world *w) { w->user.since = GRANTED - 49; }
+static void session_made_at_since(struct world *w) { w->user.since = w->session.created_at; }
+static void session_renewed(struct world *w) { w->user.since = w->session.created_at = GRANTED; }
+static void session_signed_in_again(struct world *w) { w->user.since = w->session.auth_time = GRANTED; }
+
+static void a_session_is_alive_or_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        void (*change)(struct world *);
+        bool alive;
+    } rows[] = {
+        {"all in order", nothing, true},
+        {"no session", no_session, false},
+        {"no user", no_user, false},
+        {"a disabled user", user_disabled, false},
+        {"of another user", session_of_another, false},
+        {"idle too long", session_idle_over, false},
+        {"over", session_over, false},
+        {"a second before that", session_edge, true},
+        {"DESIGN §5: sessions from before since are dead", session_older_than_since, false},
+        {"one of that second is not", session_made_at_since, true},
+        {"DESIGN §5: the session that asked is renewed", session_renewed, true},
+        {"a session signed in to again since", session_signed_in_again, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world w;
+        world_make(&w);
+        rows[i].change(&w);
+        row_equal(rows[i].rule, session_alive(w.facts.session, w.facts.user, NOW), rows[i].alive);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_verdict_has_its_reason),
+        cmocka_unit_test(a_session_is_alive_or_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
