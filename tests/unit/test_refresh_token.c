@@ -15,6 +15,7 @@ struct story {
     Rec__Family *family;
     struct refresh_token tokens[64];
     uint32_t newest;
+    bool changed; /* the record, by the last presentation */
 };
 
 static void story_begin(struct story *s)
@@ -26,6 +27,7 @@ static void story_begin(struct story *s)
     refresh_token_first(k, family_id, secret, &s->tokens[1]);
     refresh_begin(s->ctx, s->family, &s->tokens[1]);
     s->newest = 1;
+    s->changed = false;
 }
 
 /* What op-token does with a token: judge, and apply what may be applied. *ret_next is the answer. */
@@ -35,7 +37,7 @@ static enum refresh_verdict present(struct story *s, const uint8_t key[DIGEST_KE
     enum refresh_verdict verdict = refresh_judge(key, token, s->family, &WINDOWS, now);
     if (verdict == REFRESH_CURRENT || verdict == REFRESH_RETRY) {
         refresh_token_next(key, token, ret_next);
-        refresh_apply(s->ctx, s->family, token, ret_next, rotate && verdict == REFRESH_CURRENT, now);
+        s->changed = refresh_apply(s->ctx, s->family, token, ret_next, rotate && verdict == REFRESH_CURRENT, now);
     }
     return verdict;
 }
@@ -191,6 +193,7 @@ static void many_race_with_one_token(void **state)
     for (int i = 0; i < 64; i++) {
         assert_int_equal(present(&s, k, &s.tokens[1], START + i % 10, true, &answer), REFRESH_RETRY);
         assert_true(same_token(&answer, &s.tokens[2]));
+        assert_false(s.changed);
     }
     assert_int_equal(s.family->n_generations, 2);
     /* and go on with it, each of them */
@@ -265,6 +268,7 @@ static void a_lost_answer_survives_a_change_of_k(void **state)
     story_begin(&s);
     rotate_at(&s, START);
     assert_int_equal(present(&s, other_k, &s.tokens[1], START + 1, true, &remade), REFRESH_RETRY);
+    assert_true(s.changed);
     assert_false(same_token(&remade, &s.tokens[2]));
     assert_int_equal(s.family->n_generations, 2);
     assert_int_equal(refresh_judge(other_k, &remade, s.family, &WINDOWS, START + 2), REFRESH_CURRENT);
