@@ -67,9 +67,7 @@ char **cli_values(const void *ctx, const struct cli_line *line, const char *name
 bool cli_yes(const struct cli_line *line, const char *name, bool otherwise);
 extern const char *const CLI_YES_NO[];
 
-/* Help for the whole, a noun or a command, as text owned by ctx. */
-char *cli_help(const void *ctx, const struct cli *cli, const struct cli_line *line);
-/* "opctl user add NAME [--email ADDRESS]..."; owned by ctx. */
-char *cli_synopsis(const void *ctx, const struct cli *cli, const struct cli_command *command);
-/* What the last of the words may become, one per line, owned by ctx. words are those after the program's name. */
-char *cli_complete(const void *ctx, const struct cli *cli, char *const *words, size_t count);
+/* For command tables. */
+#define CLI_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof *(table)
+#define CLI_STORES(table) .stores = (table), .store_count = sizeof(table) / sizeof *(table)
+#define CLI_ARGUMENTS(text, min, max) .arguments = (text), .min_arguments = (min), .max_arguments = (max)

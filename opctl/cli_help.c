@@ -1,7 +1,6 @@
-/* What cli.h says of its tables: help, synopses, completion. */
-#include <string.h>
+#include "cli_help.h"
 
-#include "cli.h"
+#include <string.h>
 
 static void add_option(struct buf *out, const struct cli_option *option)
 {
@@ -129,7 +128,7 @@ static const struct cli_command *command_named(const struct cli *cli, const char
     return NULL;
 }
 
-static struct position find_position(const struct cli *cli, char *const *words, size_t count)
+static struct position find_position(const struct cli *cli, const char *const *words, size_t count)
 {
     struct position at = {0};
     for (size_t i = 0; i + 1 < count; i++) {
@@ -149,7 +148,7 @@ static struct position find_position(const struct cli *cli, char *const *words, 
     return at;
 }
 
-char *cli_complete(const void *ctx, const struct cli *cli, char *const *words, size_t count)
+char *cli_complete(const void *ctx, const struct cli *cli, const char *const *words, size_t count)
 {
     struct buf out = buf_make(ctx);
     const char *start = count == 0 ? "" : words[count - 1];

@@ -1,0 +1,270 @@
+#include "client_fields.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "data/form.h"
+#include "protocol/params.h"
+#include "protocol/client_auth.h"
+#include "protocol/redirect_uri.h"
+#include "protocol/scope.h"
+
+enum { TEXT_MAX_LEN = 200, URI_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 * 24 * 3600 };
+
+const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "client_credentials", NULL};
+const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "none", NULL};
+const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "ES256", NULL};
+const char *const CLIENT_CLEARABLE[] = {"redirect-uri", "post-logout-redirect-uri", "audience", "rotate", "id-token-alg", "default-max-age",
+                                        "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
+
+/* --- fields by name: the option, the record's member --- */
+
+struct text_field {
+    const char *option;
+    size_t offset; /* of a char * */
+    size_t max;
+};
+
+struct list_field {
+    const char *option;
+    size_t offset, count_offset; /* of a char ** and its size_t */
+};
+
+static const struct text_field TEXTS[] = {
+    {"name", offsetof(Rec__Client, client_name), TEXT_MAX_LEN},
+    {"auth-method", offsetof(Rec__Client, token_endpoint_auth_method), TEXT_MAX_LEN},
+    {"id-token-alg", offsetof(Rec__Client, id_token_signed_response_alg), TEXT_MAX_LEN},
+    {"client-uri", offsetof(Rec__Client, client_uri), URI_MAX_LEN},
+    {"logo-uri", offsetof(Rec__Client, logo_uri), URI_MAX_LEN},
+    {"policy-uri", offsetof(Rec__Client, policy_uri), URI_MAX_LEN},
+    {"tos-uri", offsetof(Rec__Client, tos_uri), URI_MAX_LEN},
+};
+
+#define LIST(option, member) {option, offsetof(Rec__Client, member), offsetof(Rec__Client, n_##member)}
+static const struct list_field LISTS[] = {
+    LIST("redirect-uri", redirect_uris), LIST("post-logout-redirect-uri", post_logout_redirect_uris),
+    LIST("grant", grant_types),          LIST("scope", scopes),
+    LIST("audience", audiences),         LIST("contact", contacts),
+};
+
+static void set_pointer(Rec__Client *client, size_t offset, const void *value)
+{
+    memcpy((char *)client + offset, &value, sizeof value);
+}
+
+static void set_list(Rec__Client *client, const struct list_field *field, char **values, size_t count)
+{
+    set_pointer(client, field->offset, values);
+    memcpy((char *)client + field->count_offset, &count, sizeof count);
+}
+
+static const char *text_problem(const void *ctx, const char *option, const char *value, size_t max)
+{
+    if (value[0] == '\0')
+        return mem_printf(ctx, "--%s is empty", option);
+    if (strlen(value) > max)
+        return mem_printf(ctx, "--%s is longer than %zu bytes", option, max);
+    if (!form_is_utf8(bytes_of(value)))
+        return mem_printf(ctx, "--%s is not UTF-8 text", option);
+    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            return mem_printf(ctx, "--%s has control characters", option);
+    size_t len = strlen(option);
+    bool is_page = len > 4 && strcmp(option + len - 4, "-uri") == 0 && strstr(option, "redirect") == NULL;
+    if (is_page && strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
+        return mem_printf(ctx, "--%s is not an http or https address", option);
+    return NULL;
+}
+
+static const char *apply_texts(const void *ctx, const struct cli_line *line, Rec__Client *client)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        const char *value = cli_value(line, TEXTS[i].option);
+        if (value == NULL)
+            continue;
+        const char *wrong = text_problem(ctx, TEXTS[i].option, value, TEXTS[i].max);
+        if (wrong != NULL)
+            return wrong;
+        set_pointer(client, TEXTS[i].offset, mem_strdup(ctx, value));
+    }
+    return NULL;
+}
+
+/* All values of --scope, each perhaps several scopes, as one list. */
+static const char *apply_scopes(const void *ctx, const struct list_field *field, Rec__Client *client, char **values,
+                                size_t count)
+{
+    struct buf all = buf_make(ctx);
+    for (size_t i = 0; i < count; i++) {
+        if (!param_is_scope(values[i]))
+            return mem_printf(ctx, "--scope %s is not a list of scopes separated by single spaces", values[i]);
+        buf_printf(&all, "%s%s", i == 0 ? "" : " ", values[i]);
+    }
+    struct scope_list scopes = scope_parse(ctx, buf_string(&all));
+    if (scopes.count > LIST_MAX)
+        return mem_printf(ctx, "--scope names more than %d scopes", LIST_MAX);
+    set_list(client, field, scopes.items, scopes.count);
+    return NULL;
+}
+
+static const char *apply_lists(const void *ctx, const struct cli_line *line, Rec__Client *client)
+{
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        const struct list_field *field = &LISTS[i];
+        size_t count;
+        char **values = cli_values(ctx, line, field->option, &count);
+        if (count == 0)
+            continue;
+        if (count > LIST_MAX)
+            return mem_printf(ctx, "--%s is given more than %d times", field->option, LIST_MAX);
+        const char *wrong = NULL;
+        for (size_t v = 0; v < count && wrong == NULL; v++)
+            wrong = text_problem(ctx, field->option, values[v], URI_MAX_LEN);
+        if (wrong == NULL && strcmp(field->option, "scope") == 0)
+            wrong = apply_scopes(ctx, field, client, values, count);
+        else if (wrong == NULL)
+            set_list(client, field, values, count);
+        if (wrong != NULL)
+            return wrong;
+    }
+    return NULL;
+}
+
+static const char *apply_numbers(const void *ctx, const struct cli_line *line, Rec__Client *client)
+{
+    const char *max_age = cli_value(line, "default-max-age");
+    uint64_t seconds;
+    if (max_age != NULL && num_parse_u64(bytes_of(max_age), MAX_AGE_MAX, &seconds) != OP_OK)
+        return mem_printf(ctx, "--default-max-age is a number of seconds, at most a year");
+    if (max_age != NULL) {
+        client->has_default_max_age = true;
+        client->default_max_age = (int64_t)seconds;
+    }
+    if (cli_has(line, "rotate")) {
+        client->has_rotate_refresh_tokens = true;
+        client->rotate_refresh_tokens = cli_yes(line, "rotate", false);
+    }
+    if (cli_has(line, "require-auth-time")) {
+        client->has_require_auth_time = true;
+        client->require_auth_time = cli_yes(line, "require-auth-time", false);
+    }
+    return NULL;
+}
+
+static void clear(Rec__Client *client, const char *option)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (strcmp(TEXTS[i].option, option) == 0)
+            set_pointer(client, TEXTS[i].offset, NULL);
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
+        if (strcmp(LISTS[i].option, option) == 0)
+            set_list(client, &LISTS[i], NULL, 0);
+    if (strcmp(option, "rotate") == 0)
+        client->has_rotate_refresh_tokens = client->rotate_refresh_tokens = false;
+    if (strcmp(option, "default-max-age") == 0)
+        client->has_default_max_age = false;
+}
+
+const char *client_fields_apply(const void *ctx, const struct cli_line *line, Rec__Client *client)
+{
+    size_t count;
+    char **cleared = cli_values(ctx, line, "clear", &count);
+    for (size_t i = 0; i < count; i++) {
+        if (cli_has(line, cleared[i]))
+            return mem_printf(ctx, "--%s is given and cleared in one line", cleared[i]);
+        clear(client, cleared[i]);
+    }
+    const char *wrong = apply_texts(ctx, line, client);
+    if (wrong == NULL)
+        wrong = apply_lists(ctx, line, client);
+    return wrong != NULL ? wrong : apply_numbers(ctx, line, client);
+}
+
+void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count)
+{
+    static char code[] = "authorization_code", refresh[] = "refresh_token", response[] = "code";
+    char *grants[] = {code, refresh}, *responses[] = {response};
+    if (client->n_grant_types == 0) {
+        client->grant_types = records_strings(ctx, grants, 2);
+        client->n_grant_types = 2;
+    }
+    bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
+    if (client->n_scopes == 0 && for_people) {
+        client->scopes = records_strings(ctx, scopes, scope_count);
+        client->n_scopes = scope_count;
+    }
+    client->response_types = records_strings(ctx, responses, 1);
+    client->n_response_types = for_people ? 1 : 0;
+    if (client->token_endpoint_auth_method == NULL)
+        client->token_endpoint_auth_method = mem_strdup(ctx, "client_secret_basic");
+    if (client->application_type == NULL)
+        client->application_type = mem_strdup(ctx, "web");
+}
+
+/* --- the whole record --- */
+
+static const char *uris_problem(const void *ctx, const Rec__Client *client, const char *option, char *const *uris,
+                                size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong = redirect_uri_problem(uris[i], client->application_type);
+        if (wrong != NULL)
+            return mem_printf(ctx, "--%s %s %s", option, uris[i], wrong);
+        if (records_contain(uris, i, uris[i]))
+            return mem_printf(ctx, "--%s %s is there twice", option, uris[i]);
+    }
+    return NULL;
+}
+
+const char *client_fields_problem(const void *ctx, const Rec__Client *client)
+{
+    bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
+    if (client->client_name == NULL)
+        return "--name is missing: what people see on the consent page";
+    if (for_people && client->n_redirect_uris == 0)
+        return "--redirect-uri is missing: where the codes of authorization_code are sent";
+    if (!for_people && client->n_redirect_uris > 0)
+        return "--redirect-uri is of no use without --grant authorization_code";
+    if (!for_people && records_contain(client->grant_types, client->n_grant_types, "refresh_token"))
+        return "--grant refresh_token is of no use without --grant authorization_code";
+    if (client_is_public(client) && records_contain(client->grant_types, client->n_grant_types, "client_credentials"))
+        return "a public client has no credentials for --grant client_credentials";
+    const char *wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
+    return wrong != NULL ? wrong
+                         : uris_problem(ctx, client, "post-logout-redirect-uri", client->post_logout_redirect_uris,
+                                        client->n_post_logout_redirect_uris);
+}
+
+json_t *client_fields_json(const void *ctx, const Rec__Client *client)
+{
+    json_t *object = json_make_object(ctx);
+    json_set_string(object, "client_id", client->client_id);
+    json_set_string(object, "client_name", client->client_name);
+    json_set_string(object, "token_endpoint_auth_method", client->token_endpoint_auth_method);
+    json_set_string(object, "application_type", client->application_type);
+    json_set_strings(object, "redirect_uris", client->redirect_uris, client->n_redirect_uris);
+    if (client->n_post_logout_redirect_uris > 0)
+        json_set_strings(object, "post_logout_redirect_uris", client->post_logout_redirect_uris,
+                         client->n_post_logout_redirect_uris);
+    json_set_strings(object, "grant_types", client->grant_types, client->n_grant_types);
+    json_set_strings(object, "response_types", client->response_types, client->n_response_types);
+    json_set_string(object, "scope", scope_text(ctx, client->scopes, client->n_scopes));
+    if (client->n_audiences > 0)
+        json_set_strings(object, "audiences", client->audiences, client->n_audiences);
+    json_set_string(object, "id_token_signed_response_alg", client->id_token_signed_response_alg);
+    json_set_bool(object, "first_party", client->first_party);
+    if (client->has_rotate_refresh_tokens)
+        json_set_bool(object, "rotate_refresh_tokens", client->rotate_refresh_tokens);
+    if (client->has_default_max_age)
+        json_set_int(object, "default_max_age", client->default_max_age);
+    if (client->has_require_auth_time)
+        json_set_bool(object, "require_auth_time", client->require_auth_time);
+    json_set_string(object, "client_uri", client->client_uri);
+    json_set_string(object, "logo_uri", client->logo_uri);
+    json_set_string(object, "policy_uri", client->policy_uri);
+    json_set_string(object, "tos_uri", client->tos_uri);
+    if (client->n_contacts > 0)
+        json_set_strings(object, "contacts", client->contacts, client->n_contacts);
+    return object;
+}

@@ -1,0 +1,43 @@
+#pragma once
+/* A client's registration as an operator writes it: options into the record, the rules it must keep. Pure. */
+#include "cli.h"
+#include "data/json.h"
+#include "data/records.h"
+
+/* Rows for command tables: those that add and change share. A list that is given replaces the one there was. */
+#define CLIENT_FIELD_OPTIONS                                                                                           \
+    {"name", "TEXT", false, "what people see on the consent page", NULL},                                             \
+    {"redirect-uri", "URI", true, "where codes may be sent; compared character by character", NULL},                  \
+    {"post-logout-redirect-uri", "URI", true, "where a browser may be sent after signing out", NULL},                 \
+    {"grant", "GRANT", true, "what it may use at the token endpoint", CLIENT_GRANTS},                                 \
+    {"scope", "SCOPES", true, "what it may ask for, several separated by spaces", NULL},                              \
+    {"audience", "AUDIENCE", true, "aud of its access tokens when it names no resource", NULL},                       \
+    {"auth-method", "METHOD", false, "how it authenticates", CLIENT_AUTH_METHODS},                                    \
+    {"rotate", "YES-NO", false, "refresh tokens change at each use (default: those of public clients)", CLI_YES_NO},  \
+    {"id-token-alg", "ALG", false, "what its ID tokens are signed with", CLIENT_ID_TOKEN_ALGS},                       \
+    {"default-max-age", "SECONDS", false, "ask for the password again when the sign-in is older", NULL},              \
+    {"require-auth-time", "YES-NO", false, "auth_time in each ID token", CLI_YES_NO},                                 \
+    {"client-uri", "URL", false, "its home page", NULL},                                                              \
+    {"logo-uri", "URL", false, "its logo", NULL},                                                                     \
+    {"policy-uri", "URL", false, "its privacy policy", NULL},                                                         \
+    {"tos-uri", "URL", false, "its terms of service", NULL},                                                          \
+    {"contact", "TEXT", true, "whom to ask about it", NULL}
+
+extern const char *const CLIENT_GRANTS[], *const CLIENT_AUTH_METHODS[], *const CLIENT_ID_TOKEN_ALGS[];
+extern const char *const CLIENT_CLEARABLE[]; /* options that `change --clear` takes back */
+
+/* Sets what the line's field options say, and takes back what --clear names. NULL, or what is wrong with an
+ * option's value (owned by ctx). */
+const char *client_fields_apply(const void *ctx, const struct cli_line *line, Rec__Client *client);
+
+/* Grants authorization_code and refresh_token, every scope given, client_secret_basic, application type web: for
+ * what a new client's line left open. response_types follow the grants. */
+void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count);
+
+/* NULL when the whole record may be registered, else what is wrong (owned by ctx): no name; a redirect URI that
+ * redirect_uri_problem refuses or that is there twice; a grant without what it needs; a public client with
+ * client_credentials. */
+const char *client_fields_problem(const void *ctx, const Rec__Client *client);
+
+/* The registration as JSON, in RFC 7591's names; without the secret. Owned by ctx. */
+json_t *client_fields_json(const void *ctx, const Rec__Client *client);

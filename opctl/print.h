@@ -1,0 +1,17 @@
+#pragma once
+/* What commands print: JSON, or the same for people. Text from records loses its control characters on
+ * the way to a terminal. May block on standard output. */
+#include "data/json.h"
+
+/* Adds a time as RFC 3339 text in UTC; 0 is left out. */
+void print_set_time(json_t *object, const char *key, int64_t seconds);
+
+/* Any value as indented JSON with a newline. */
+void print_json(const json_t *value);
+/* One "name: value" line per member; arrays joined by spaces, nested objects as JSON. */
+void print_members(const json_t *object);
+/* Columns named by members, NULL-terminated, under a line of headings; nothing for an empty array. */
+void print_table(const json_t *array, const char *const *columns);
+
+/* One member as a line would show it; owned by ctx, "" for NULL. */
+char *print_text(const void *ctx, const json_t *value);

@@ -1,0 +1,148 @@
+#include "session.h"
+
+#include "app.h"
+#include "person.h"
+#include "print.h"
+#include "store/sessions.h"
+
+enum { LIST_AT_ONCE = 256, LIST_OF_USER_MAX = 4096 };
+
+struct session_job {
+    struct app *app;
+    const char *sid, *user_id, *after;
+    Rec__Session *session;
+    Rec__Session **sessions;
+    size_t count;
+};
+
+static json_t *session_json(const void *ctx, const Rec__Session *session)
+{
+    json_t *object = json_make_object(ctx);
+    json_set_string(object, "sid", session->sid);
+    json_set_string(object, "user_id", session->user_id);
+    if (session->needs > RECORDS_FORMAT)
+        json_set_string(object, "state", "unreadable");
+    print_set_time(object, "auth_time", session->auth_time);
+    print_set_time(object, "last_used", session->last_used);
+    print_set_time(object, "created_at", session->created_at);
+    print_set_time(object, "idle_expires_at", session->idle_expires_at);
+    print_set_time(object, "expires_at", session->expires_at);
+    json_set_string(object, "address", session->address);
+    json_set_string(object, "user_agent", session->user_agent);
+    json_set_string(object, "acr", session->acr);
+    json_set_strings(object, "amr", session->amr, session->n_amr);
+    json_set_strings(object, "client_ids", session->client_ids, session->n_client_ids);
+    return object;
+}
+
+static enum op_err list_sessions(struct kv_txn *txn, void *arg)
+{
+    struct session_job *job = arg;
+    if (job->user_id != NULL)
+        return sessions_list_of_user(txn, job->app->ctx, job->user_id, LIST_OF_USER_MAX, &job->sessions, &job->count);
+    return sessions_list(txn, job->app->ctx, job->after, LIST_AT_ONCE, &job->sessions, &job->count);
+}
+
+static int run_list(struct app *app)
+{
+    static const char *const columns[] = {"sid", "user_id", "auth_time", "last_used", "expires_at", "address", NULL};
+    struct session_job job = {.app = app};
+    const char *user = cli_value(&app->line, "user");
+    int status = user == NULL ? APP_OK : person_id(app, user, &job.user_id);
+    if (status != APP_OK)
+        return status;
+    json_t *array = json_make_array(app->ctx);
+    do {
+        enum op_err err = app_read(app, list_sessions, &job);
+        if (err != OP_OK)
+            return app_fail_store(err, "the list of sessions");
+        for (size_t i = 0; i < job.count; i++)
+            json_array_append(array, session_json(app->ctx, job.sessions[i]));
+        if (job.count > 0)
+            job.after = job.sessions[job.count - 1]->sid;
+    } while (job.user_id == NULL && job.count == LIST_AT_ONCE);
+    return app_list(app, array, columns);
+}
+
+static int fail_session(const struct app *app, enum op_err err, const char *sid)
+{
+    if (err == OP_ABSENT)
+        return app_fail("there is no session %s (opctl session list shows all)", sid);
+    return app_fail_store(err, mem_printf(app->ctx, "session %s", sid));
+}
+
+static enum op_err get_session(struct kv_txn *txn, void *arg)
+{
+    struct session_job *job = arg;
+    return sessions_get(txn, job->app->ctx, job->sid, &job->session);
+}
+
+static int run_show(struct app *app)
+{
+    struct session_job job = {.app = app, .sid = app->line.arguments[0]};
+    enum op_err err = app_read(app, get_session, &job);
+    return err != OP_OK ? fail_session(app, err, job.sid) : app_show(app, session_json(app->ctx, job.session));
+}
+
+static enum op_err end_session(struct kv_txn *txn, void *arg)
+{
+    const struct session_job *job = arg;
+    return sessions_end(txn, job->sid);
+}
+
+/* Everything of a user: since first, so that nothing of before is alive whatever comes between. */
+static int end_of_user(struct app *app, const char *user)
+{
+    const char *user_id;
+    json_t *report = json_make_object(app->ctx);
+    int64_t since = app_since();
+    int status = person_id(app, user, &user_id);
+    if (status != APP_OK)
+        return status;
+    enum op_err err = person_move_since(app, user_id, since);
+    if (err != OP_OK && err != OP_DENIED)
+        return app_fail_store(err, mem_printf(app->ctx, "user %s", user));
+    json_set_string(report, "user_id", user_id);
+    status = person_end_everything(app, user_id, "signed_out", report);
+    app_wait_until(since);
+    return status != APP_OK ? status : app_say(app, report, "user %s is signed out everywhere", user);
+}
+
+static int end_each(struct app *app)
+{
+    json_t *ended = json_make_array(app->ctx), *report = json_make_object(app->ctx);
+    for (size_t i = 0; i < app->line.argument_count; i++) {
+        struct session_job job = {.app = app, .sid = app->line.arguments[i]};
+        enum op_err err = app_write(app, KV_SESSIONS, end_session, &job);
+        if (err != OP_OK)
+            return fail_session(app, err, job.sid);
+        json_append_string(ended, job.sid);
+    }
+    json_set(report, "ended", ended);
+    return app_say(app, report, "%zu ended", json_array_size(ended));
+}
+
+static int run_end(struct app *app)
+{
+    const char *user = cli_value(&app->line, "user");
+    if ((user == NULL) == (app->line.argument_count == 0))
+        return app_usage(app, "name sessions, or a user with --user");
+    return user != NULL ? end_of_user(app, user) : end_each(app);
+}
+
+static const struct cli_option LIST_OPTIONS[] = {{"user", "NAME", false, "only those of this user", NULL}};
+static const struct cli_option END_OPTIONS[] = {
+    {"user", "NAME", false, "all of this user's, and all tokens with them: signed out everywhere", NULL},
+};
+static const struct kv_store LIST_STORES[] = {{KV_SESSIONS, false}, {KV_USERS, false}};
+static const struct kv_store SHOW_STORES[] = {{KV_SESSIONS, false}};
+static const struct kv_store END_STORES[] = {{KV_SESSIONS, true}, {KV_USERS, true}, {KV_TOKENS, true}};
+
+const struct cli_command SESSION_COMMANDS[] = {
+    {"session", "list", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(LIST_OPTIONS), CLI_STORES(LIST_STORES), .run = run_list,
+     .help = "List the sign-on sessions."},
+    {"session", "show", CLI_ARGUMENTS("SID", 1, 1), CLI_STORES(SHOW_STORES), .run = run_show, .help = "Show a session."},
+    {"session", "end", CLI_ARGUMENTS("[SID...]", 0, 256), CLI_OPTIONS(END_OPTIONS), CLI_STORES(END_STORES),
+     .run = run_end, .help = "End sessions; tokens without offline_access end with them."},
+    {0},
+};
