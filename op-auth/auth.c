@@ -1,0 +1,3 @@
+#include "auth.h"
+
+struct auth auth;

@@ -1,0 +1,57 @@
+#pragma once
+/* One pass of an authorization request: who asks, who is signed in, what is still to be done, and the code
+ * when nothing is. /authorize, sign-in and consent all end here. */
+#include "data/form.h"
+#include "interaction.h"
+#include "protocol/authorize_request.h"
+#include "runtime/http.h"
+
+enum authorization_outcome {
+    OUTCOME_PROBLEM,   /* an error for the person: never redirected */
+    OUTCOME_ERROR,     /* an error for the client, at its redirect URI */
+    OUTCOME_REENTER,   /* a POST that may have come without its cookies */
+    OUTCOME_SIGN_IN,
+    OUTCOME_SELECT_ACCOUNT,
+    OUTCOME_CONSENT,
+    OUTCOME_GRANT,
+};
+
+enum consent_answer { CONSENT_UNASKED, CONSENT_ALLOWED, CONSENT_DENIED };
+
+struct authorization {
+    struct http_request *req;
+    /* What came in: */
+    struct form form;              /* the parameters */
+    struct interaction visit;      /* what this visit has done so far */
+    const char *session_cookie;    /* NULL none */
+    bool may_lack_cookies;
+    enum consent_answer answer;
+    const json_t *hint;            /* verified claims of id_token_hint; NULL: none, or not verified */
+    /* What the store says: */
+    Rec__Client *client;
+    Rec__Session *session;
+    Rec__User *user;
+    Rec__Consent *consent;
+    /* What is decided: */
+    struct authorize_request request;
+    struct oauth_error error;
+    enum authorization_outcome outcome;
+    Rec__Code *record;             /* OUTCOME_GRANT */
+    const char *code;
+};
+
+/* Pure: from the first two groups and `now` to the outcome, request and error. Strings are of ctx. */
+enum authorization_outcome authorization_judge(const void *ctx, struct authorization *a, int64_t now);
+/* Pure: the record of the code to be given. Owned by ctx. */
+Rec__Code *authorization_code(const void *ctx, const struct authorization *a, int64_t now);
+/* Pure: the consent as it is after this answer: what was granted before, unless withdrawn, and what was asked
+ * for now. Owned by ctx; a consent that is there is changed in place. */
+Rec__Consent *authorization_consent(const void *ctx, const struct authorization *a, int64_t now);
+
+/* Goes on with a visit and answers. parameters is the authorization request; cookie the session's, as the
+ * browser has it after this reply. */
+struct authorization *authorization_new(struct http_request *req, const struct form *parameters, const char *cookie);
+void authorization_run(struct authorization *a);
+/* The same by a redirect to /authorize, so that reload and Back find a page and no form that was sent; where
+ * that URL would be too long, at once. */
+void authorization_go_on(struct http_request *req, const struct interaction *visit, const char *cookie);

@@ -1,0 +1,76 @@
+#include "guesses.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+
+#include "auth.h"
+#include "base/codec.h"
+#include "runtime/server.h"
+
+struct guess {
+    const char *account, *address;
+    unsigned wait;
+    guesses_done *done;
+    void *arg;
+};
+
+/* Usernames are found by their ASCII lower case: so they are counted. */
+static char *lower_case(const void *ctx, const char *s)
+{
+    char *copy = mem_strdup(ctx, s);
+    for (char *p = copy; *p != '\0'; p++)
+        *p = (char)tolower((unsigned char)*p);
+    return copy;
+}
+
+char *guesses_subject_of_address(const void *ctx, const char *address)
+{
+    struct in6_addr ip;
+    if (inet_pton(AF_INET6, address, &ip) != 1 || IN6_IS_ADDR_V4MAPPED(&ip))
+        return mem_strdup(ctx, address);
+    return codec_hex(ctx, bytes_from(&ip, 8));
+}
+
+static enum op_err count(struct kv_txn *txn, void *arg)
+{
+    struct guess *guess = arg;
+    guess->wait = 0;
+    enum op_err err = OP_OK;
+    if (*guess->address != '\0')
+        err = guard_try(txn, &auth.address_limit, guess->address, &guess->wait);
+    if (err == OP_OK && guess->wait == 0)
+        err = guard_try(txn, &auth.account_limit, guess->account, &guess->wait);
+    return err;
+}
+
+static void counted(enum op_err result, void *arg)
+{
+    const struct guess *guess = arg;
+    guess->done(result, guess->wait, guess->arg);
+}
+
+void guesses_count(struct http_request *req, const char *account, const char *address, guesses_done *done, void *arg)
+{
+    struct guess *guess = mem_new(req, struct guess);
+    guess->account = lower_case(guess, account);
+    guess->address = guesses_subject_of_address(guess, address);
+    guess->done = done;
+    guess->arg = arg;
+    kv_run(server_kv(), KV_GUARD, count, counted, guess);
+}
+
+static enum op_err forget(struct kv_txn *txn, void *arg)
+{
+    return guard_reset(txn, &auth.account_limit, arg);
+}
+
+static void forgotten(enum op_err result, void *arg)
+{
+    (void)result; /* it drains by itself */
+    talloc_free(arg);
+}
+
+void guesses_forget(const char *account)
+{
+    kv_run(server_kv(), KV_GUARD, forget, forgotten, lower_case(NULL, account));
+}

@@ -1,0 +1,17 @@
+#pragma once
+/* Guesses at passwords, counted per account and per address in the guard environment, which all instances
+ * share. An account that does not exist is counted like any other. */
+#include "runtime/http.h"
+
+/* result is OP_OK or the store's trouble; wait is 0 when the guess was counted and may go on, else the
+ * seconds until the next one may. */
+typedef void guesses_done(enum op_err result, unsigned wait, void *arg);
+
+/* Counts a guess before it is tried (so that parallel ones cannot slip by). account in any case; address may
+ * be "". done runs on the event loop. Does not block. Memory is req's. */
+void guesses_count(struct http_request *req, const char *account, const char *address, guesses_done *done, void *arg);
+/* The password was right: the account's guesses are forgotten, some time soon. */
+void guesses_forget(const char *account);
+
+/* Whom an address is counted as: IPv6 by its /64, since one customer has all of it. Owned by ctx. */
+char *guesses_subject_of_address(const void *ctx, const char *address);

@@ -1,0 +1,151 @@
+/* op-auth: everything a person sees. The authorization endpoint, sign-in, consent, sign-out and the account. */
+#include <string.h>
+
+#include "auth.h"
+#include "authorize.h"
+#include "browser.h"
+#include "consent.h"
+#include "front.h"
+#include "password_pool.h"
+#include "runtime/server.h"
+#include "sign_in.h"
+#include "view.h"
+
+enum { DAY = 86400, MIB = 1024 * 1024, FORM_MAX = 32 * 1024, REQUEST_MAX = 16 * 1024 };
+
+static const struct conf_item CONF[] = {
+    {.name = "form_lifetime", .type = CONF_DURATION, .def = "30min", .min = 10, .max = DAY, .unit = "s",
+     .target = &auth.settings.form_lifetime, .help = "How long a form may lie open before it is sent."},
+    {.name = "password_threads", .type = CONF_NUMBER, .def = "2", .min = 1, .max = 64, .unit = "threads",
+     .target = &auth.settings.password_threads, .help = "Threads, of idle priority, that compute password hashes."},
+    {.name = "password_queue", .type = CONF_NUMBER, .def = "64", .min = 0, .max = 4096, .unit = "passwords",
+     .target = &auth.settings.password_queue,
+     .help = "Passwords that may wait for one of these threads; more are asked to come back later."},
+    {.name = "password_memory", .type = CONF_SIZE, .def = "19MiB", .min = 8 * MIB, .max = 1024 * (int64_t)MIB, .unit = "bytes",
+     .target = &auth.settings.password_memory, .help = "Memory of one argon2id hash."},
+    {.name = "password_iterations", .type = CONF_NUMBER, .def = "2", .min = 1, .max = 100, .unit = "passes",
+     .target = &auth.settings.password_iterations, .help = "Passes of argon2id over that memory."},
+    {.name = "account_guesses", .type = CONF_NUMBER, .def = "10", .min = 1, .max = 10000, .unit = "guesses",
+     .target = &auth.settings.account_guesses, .help = "Wrong passwords for one account before it has to wait."},
+    {.name = "account_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
+     .target = &auth.settings.account_guess_window, .help = "The time in which that many guesses are forgotten."},
+    {.name = "address_guesses", .type = CONF_NUMBER, .def = "200", .min = 1, .max = 100000, .unit = "guesses",
+     .target = &auth.settings.address_guesses,
+     .help = "Passwords, right or wrong, from one address (of IPv6: one /64) before it has to wait."},
+    {.name = "address_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
+     .target = &auth.settings.address_guess_window, .help = "The time in which that many are forgotten."},
+    {.name = "password_acr", .type = CONF_STRING, .def = "1", .min = 1, .max = 128,
+     .target = &auth.settings.password_acr,
+     .help = "The authentication context class (acr) of a session that a password began."},
+};
+
+static const struct kv_store STORES[] = {
+    {KV_CODES, true}, {KV_SESSIONS, true}, {KV_USERS, true}, {KV_CREDENTIALS, true},
+    {KV_GUARD, true}, {KV_CLIENTS, false}, {KV_JWKS, false},
+};
+
+static const struct route ROUTES[] = {
+    {HTTP_GET, "/", front_handle, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/assets/*", front_handle_asset, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET | HTTP_POST, "/authorize", authorize_handle, REQUEST_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/sign-in", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/sign-in", sign_in_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/select-account", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/select-account", sign_in_handle_select, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/consent", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/consent", consent_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+};
+
+static void set_contact(const void *ctx, json_t *site)
+{
+    const char *contact = settings.contact;
+    if (*contact == '\0')
+        return;
+    bool is_url = strncmp(contact, "https://", 8) == 0 || strncmp(contact, "http://", 7) == 0;
+    json_set_string(site, "contact", contact);
+    json_set_string(site, "contact_href", is_url ? contact : mem_printf(ctx, "mailto:%s", contact));
+}
+
+static enum op_err make_site(struct server *server, const char **ret_why)
+{
+    const char *logo = "partita.svg";
+    auth.site = json_make_object(server);
+    if (*settings.logo != '\0') {
+        enum op_err err = page_add_asset(auth.pages, "logo", settings.logo, &logo, ret_why);
+        if (err != OP_OK)
+            return err;
+    }
+    json_set_string(auth.site, "name", settings.name);
+    json_set_string(auth.site, "logo", mem_printf(server, "/assets/%s", logo));
+    set_contact(server, auth.site);
+    return OP_OK;
+}
+
+static void start_passwords(struct server *server)
+{
+    const struct auth_settings *s = &auth.settings;
+    auth.cost = (struct password_cost){
+        .memory_kib = (uint32_t)(s->password_memory / 1024),
+        .iterations = (uint32_t)s->password_iterations,
+        .lanes = 1,
+    };
+    auth.passwords = password_pool_new(server, server_base(), (unsigned)s->password_threads, (unsigned)s->password_queue,
+                                       auth.cost);
+    auth.account_limit = (struct guard_limit){
+        .kind = "password/account",
+        .limit = (unsigned)s->account_guesses,
+        .window_seconds = (unsigned)s->account_guess_window,
+    };
+    auth.address_limit = (struct guard_limit){
+        .kind = "password/address",
+        .limit = (unsigned)s->address_guesses,
+        .window_seconds = (unsigned)s->address_guess_window,
+    };
+}
+
+static enum op_err start(struct server *server, const char **ret_why)
+{
+    const uint8_t *form_key = NULL;
+    enum op_err err = server_credential(server, "form-key", DIGEST_KEY_LEN, &form_key, ret_why);
+    if (err == OP_OK)
+        err = page_load(server, settings.share_dir, settings.locales.items, settings.locales.count, &auth.pages, ret_why);
+    if (err == OP_OK)
+        err = make_site(server, ret_why);
+    if (err == OP_OK)
+        err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count, &auth.catalogue,
+                                   ret_why);
+    if (err != OP_OK)
+        return err;
+    if (browser_setup(server, settings.issuer) != OP_OK) {
+        *ret_why = "issuer: http is for loopback addresses only";
+        return OP_INVALID;
+    }
+    auth.form_key = form_key;
+    auth.keyring = keyring_new(server, server_kv(), NULL);
+    start_passwords(server);
+    return OP_OK;
+}
+
+static void stop(struct server *server)
+{
+    (void)server;
+    TALLOC_FREE(auth.passwords);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct server_description description = {
+        .name = "op-auth",
+        .purpose = "What people see of Partita: authorization, sign-in, consent, sign-out and the account.",
+        .conf = CONF,
+        .conf_count = sizeof CONF / sizeof *CONF,
+        .stores = STORES,
+        .store_count = sizeof STORES / sizeof *STORES,
+        .routes = ROUTES,
+        .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .start = start,
+        .stop = stop,
+        .not_found = view_not_found,
+    };
+    return server_run(&description, argc, argv);
+}

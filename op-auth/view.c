@@ -1,0 +1,265 @@
+#include "view.h"
+
+#include <string.h>
+
+#include "auth.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "browser.h"
+#include "runtime/settings.h"
+
+enum { PAIRS_MAX = 64, RETRY_SECONDS = 2 };
+
+static const char REENTERED[] = "partita_reentered";
+
+json_t *view_values(struct http_request *req)
+{
+    json_t *values = json_make_object(req);
+    json_set(values, "site", auth.site);
+    json_set_string(values, "request_id", req->request_id);
+    return values;
+}
+
+static const char *language_of(struct http_request *req, const char *ui_locales)
+{
+    return page_language(auth.pages, ui_locales, http_field(req, "accept-language"));
+}
+
+void view_page(struct http_request *req, int status, const char *template, const char *ui_locales, const json_t *values)
+{
+    page_reply(req, auth.pages, status, template, language_of(req, ui_locales), values);
+}
+
+char *view_message(struct http_request *req, const char *ui_locales, const char *key, const json_t *values)
+{
+    return page_message(req, auth.pages, language_of(req, ui_locales), key, values);
+}
+
+/* Only links that a browser opens as a page. */
+static void set_link(json_t *object, const char *name, const char *uri)
+{
+    if (uri != NULL && (strncmp(uri, "https://", 8) == 0 || strncmp(uri, "http://", 7) == 0))
+        json_set_string(object, name, uri);
+}
+
+void view_set_client(json_t *values, const Rec__Client *client)
+{
+    if (client == NULL)
+        return;
+    json_t *object = json_object();
+    bool named = client->client_name != NULL && *client->client_name != '\0';
+    json_set_string(object, "name", named ? client->client_name : client->client_id);
+    set_link(object, "uri", client->client_uri);
+    set_link(object, "policy_uri", client->policy_uri);
+    set_link(object, "tos_uri", client->tos_uri);
+    json_set(values, "client", object);
+    json_decref(object);
+}
+
+static const char *name_of(const void *ctx, const Rec__User *user)
+{
+    for (size_t i = 0; i < user->n_claims; i++) {
+        const Rec__Claim *claim = user->claims[i];
+        json_t *value = NULL;
+        if (claim->name == NULL || claim->json == NULL || strcmp(claim->name, "name") != 0)
+            continue;
+        /* json_read wants a document: a lone string is none */
+        const char *text = mem_printf(ctx, "[%s]", claim->json);
+        if (json_read(ctx, bytes_of(text), &value) == OP_OK)
+            return json_string_value(json_array_get(value, 0));
+    }
+    return NULL;
+}
+
+void view_set_user(json_t *values, const Rec__User *user)
+{
+    if (user == NULL)
+        return;
+    void *scratch = mem_root("user");
+    json_t *object = json_make_object(scratch);
+    json_set_string(object, "username", user->username);
+    json_set_string(object, "name", name_of(scratch, user));
+    json_set(values, "user", object);
+    talloc_free(scratch);
+}
+
+void view_set_form(struct http_request *req, json_t *values, const char *name, const struct interaction *interaction)
+{
+    json_set_string(values, name, interaction_seal(req, auth.form_key, browser_id_or_new(req), interaction));
+}
+
+void view_redirect(struct http_request *req, const char *url)
+{
+    http_set_field(req, "Location", url);
+    http_set_field(req, "Cache-Control", "no-store");
+    http_set_field(req, "Referrer-Policy", "no-referrer");
+    http_reply(req, 303, "text/plain; charset=utf-8", bytes_of(""));
+}
+
+/* --- problems --- */
+
+static void add_fields(json_t *object, const struct form *form, bool reentered)
+{
+    json_t *fields = json_array();
+    for (size_t i = 0; i <= form->count; i++) {
+        bool ours = i == form->count;
+        if (ours && !reentered)
+            break;
+        json_t *field = json_object();
+        json_set_string(field, "name", ours ? REENTERED : form->pairs[i].name);
+        json_set_string(field, "value", ours ? "1" : form->pairs[i].value);
+        json_array_append_new(fields, field);
+    }
+    json_set(object, "fields", fields);
+    json_decref(fields);
+}
+
+/* values.resume: a form that begins again. Posted without the mark it ends as a GET, which Back and reload like. */
+static void set_resume(struct http_request *req, json_t *values, const char *path, const char *request)
+{
+    struct form form;
+    if (path == NULL || request == NULL || form_parse(req, bytes_of(request), PAIRS_MAX, &form) != OP_OK)
+        return;
+    json_t *resume = json_object();
+    json_set_string(resume, "action", path);
+    add_fields(resume, &form, strlen(request) > VIEW_URL_MAX);
+    json_set(values, "resume", resume);
+    json_decref(resume);
+}
+
+void view_problem(struct http_request *req, const struct view_problem *problem)
+{
+    json_t *values = view_values(req);
+    json_set_string(values, "title", view_message(req, problem->ui_locales, mem_printf(req, "%s.title", problem->key), values));
+    json_set_string(values, "text", view_message(req, problem->ui_locales, mem_printf(req, "%s.text", problem->key), values));
+    if (problem->error != NULL) {
+        json_set_string(values, "error", oauth_error_name(problem->error->code));
+        json_set_string(values, "error_description", problem->error->description);
+    }
+    set_resume(req, values, problem->path, problem->request);
+    if (problem->href != NULL) {
+        json_set_string(values, "href", problem->href);
+        json_set_string(values, "label", view_message(req, problem->ui_locales, problem->label, values));
+    }
+    if (problem->retry_after > 0)
+        http_set_fieldf(req, "Retry-After", "%u", problem->retry_after);
+    log_event(problem->status >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id,
+              "page", problem->key, "error", problem->error == NULL ? NULL : oauth_error_name(problem->error->code), NULL);
+    view_page(req, problem->status, "problem", problem->ui_locales, values);
+}
+
+void view_store_error(struct http_request *req, enum op_err err)
+{
+    bool later = err == OP_BUSY || err == OP_FULL;
+    log_event(LOG_LEVEL_ERROR, "store_failed", req->request_id, req->trace_id, "result", op_err_name(err), NULL);
+    view_problem(req, &(struct view_problem){
+        .status = later ? 503 : 500,
+        .key = later ? "problem.busy" : "problem.broken",
+        .retry_after = later ? RETRY_SECONDS : 0,
+    });
+}
+
+void view_not_found(struct http_request *req, int status)
+{
+    view_problem(req, &(struct view_problem){
+        .status = status,
+        .key = status == 404 ? "problem.not_found" : "problem.method",
+        .href = "/",
+        .label = "link.front",
+    });
+}
+
+/* --- forms --- */
+
+bool view_read_form(struct http_request *req, struct form *ret)
+{
+    if (http_content_type_is(req, "application/x-www-form-urlencoded") &&
+        form_parse(req, req->body, PAIRS_MAX, ret) == OP_OK)
+        return true;
+    view_problem(req, &(struct view_problem){.status = 400, .key = "problem.form", .href = "/", .label = "link.front"});
+    return false;
+}
+
+struct form view_request_of(struct http_request *req, const struct interaction *interaction)
+{
+    struct form form = {0};
+    if (interaction->request == NULL || form_parse(req, bytes_of(interaction->request), PAIRS_MAX, &form) != OP_OK)
+        form = (struct form){0};
+    return form;
+}
+
+static void refuse_form(struct http_request *req, const struct interaction *interaction, const char *key, int status)
+{
+    bool logout = interaction != NULL && interaction->purpose == INTERACTION_LOGOUT;
+    bool request = interaction != NULL && interaction->request != NULL;
+    struct form form = {0};
+    if (request)
+        form = view_request_of(req, interaction);
+    view_problem(req, &(struct view_problem){
+        .status = status,
+        .key = key,
+        .ui_locales = form_get(&form, "ui_locales"),
+        .path = logout ? "/logout" : "/authorize",
+        .request = request ? interaction->request : NULL,
+        .href = request ? NULL : interaction != NULL ? "/account" : "/",
+        .label = interaction != NULL ? "link.account" : "link.front",
+    });
+}
+
+bool view_open_form(struct http_request *req, const struct form *form, enum interaction_purpose purpose,
+                    struct interaction *ret)
+{
+    struct interaction_opened opened;
+    const char *sealed = form_get(form, "interaction");
+    if (sealed == NULL || interaction_open(req, auth.form_key, sealed, &opened) != OP_OK) {
+        refuse_form(req, NULL, "problem.form", 400);
+        return false;
+    }
+    const struct interaction *interaction = &opened.interaction;
+    switch (interaction_judge(&opened, purpose, browser_id(req), clock_now(), auth.settings.form_lifetime)) {
+    case INTERACTION_FINE:
+        *ret = *interaction;
+        return true;
+    case INTERACTION_OTHER_PURPOSE:
+        refuse_form(req, NULL, "problem.form", 400);
+        return false;
+    case INTERACTION_NO_COOKIE:
+        refuse_form(req, interaction, "problem.no_cookies", 400);
+        return false;
+    case INTERACTION_OTHER_BROWSER:
+        refuse_form(req, interaction, "problem.other_browser", 400);
+        return false;
+    case INTERACTION_TOO_OLD:
+        refuse_form(req, interaction, "problem.expired", 400);
+        return false;
+    }
+    return false;
+}
+
+char *view_encode(const void *ctx, const struct form *form)
+{
+    struct buf out = buf_make(ctx);
+    for (size_t i = 0; i < form->count; i++) {
+        if (strcmp(form->pairs[i].name, REENTERED) != 0 && strcmp(form->pairs[i].name, "interaction") != 0)
+            form_add(&out, form->pairs[i].name, form->pairs[i].value);
+    }
+    return buf_string(&out);
+}
+
+bool view_is_reentered(struct http_request *req, const struct form *form)
+{
+    const char *site = http_field(req, "sec-fetch-site");
+    return form_get(form, REENTERED) != NULL && (site == NULL || strcmp(site, "cross-site") != 0);
+}
+
+void view_reenter(struct http_request *req, const char *path, const struct form *form)
+{
+    const char *request = view_encode(req, form);
+    if (strlen(request) <= VIEW_URL_MAX) {
+        view_redirect(req, mem_printf(req, "%s?%s", path, request));
+        return;
+    }
+    json_t *values = view_values(req);
+    set_resume(req, values, path, request);
+    view_page(req, 200, "reenter", form_get(form, "ui_locales"), values);
+}

@@ -1,0 +1,18 @@
+#pragma once
+/* Who is signed in. */
+#include "data/records.h"
+#include "store/kv.h"
+
+struct who {
+    Rec__Session *session; /* both NULL: nobody */
+    Rec__User *user;
+};
+
+/* The session behind a cookie (NULL: none was sent) and its user, when both are alive at the
+ * transaction's time. A record that a newer version must read counts as nobody. OP_BROKEN and the like
+ * only when the store fails. Owned by ctx. */
+must_check enum op_err who_load(struct kv_txn *txn, const void *ctx, const char *cookie, struct who *ret);
+
+/* When power is taken away, `since` moves past everything that was granted up to now: grants and
+ * sessions count in whole seconds, and one of this very second must die too. */
+int64_t since_after(int64_t now, int64_t old_since);
