@@ -1,0 +1,125 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client_fields.h"
+
+enum { SETTINGS_MAX = 8 };
+
+/* A new client as `opctl client add` with these options would have it; what is wrong, or NULL. */
+static const char *make(const void *ctx, const struct cli_setting *settings, Rec__Client **ret)
+{
+    static char openid[] = "openid", profile[] = "profile";
+    char *scopes[] = {openid, profile};
+    struct cli_line line = {.settings = mem_array(ctx, struct cli_setting, SETTINGS_MAX)};
+    for (; line.setting_count < SETTINGS_MAX && settings[line.setting_count].name != NULL; line.setting_count++)
+        line.settings[line.setting_count] = settings[line.setting_count];
+    Rec__Client *client = records_new(ctx, &rec__client__descriptor);
+    const char *wrong = client_fields_apply(ctx, &line, client);
+    if (wrong == NULL) {
+        client_fields_defaults(ctx, client, scopes, 2);
+        wrong = client_fields_problem(ctx, client);
+    }
+    *ret = client;
+    return wrong;
+}
+
+#define NAME {"name", "Wiki"}
+#define BACK {"redirect-uri", "https://wiki.example/cb"}
+
+static void what_may_be_registered(void **state)
+{
+    (void)state;
+    static const struct {
+        struct cli_setting settings[SETTINGS_MAX];
+        const char *wrong; /* NULL: it may */
+    } rows[] = {
+        {{NAME, BACK}, NULL},
+        {{NAME, BACK, {"redirect-uri", "http://localhost:9/cb"}}, NULL},
+        {{NAME, {"grant", "client_credentials"}}, NULL},
+        {{NAME, BACK, {"auth-method", "none"}}, NULL},
+        {{BACK}, "--name is missing"},
+        {{NAME}, "--redirect-uri is missing"},
+        {{{"name", ""}, BACK}, "--name is empty"},
+        {{{"name", "a\nb"}, BACK}, "control characters"},
+        {{{"name", "\xff"}, BACK}, "not UTF-8"},
+        {{NAME, {"redirect-uri", "http://wiki.example/cb"}}, "is http but not on the loopback"},
+        {{NAME, {"redirect-uri", "https://wiki.example/cb#x"}}, "has a fragment"},
+        {{NAME, {"redirect-uri", "javascript:alert(1)"}}, "--redirect-uri javascript:alert(1) is not https"},
+        {{NAME, {"redirect-uri", "/cb"}}, "is not an absolute URI"},
+        {{NAME, BACK, BACK}, "is there twice"},
+        {{NAME, BACK, {"post-logout-redirect-uri", "http://wiki.example/"}}, "--post-logout-redirect-uri"},
+        {{NAME, BACK, {"grant", "client_credentials"}}, "of no use without --grant authorization_code"},
+        {{NAME, {"grant", "refresh_token"}}, "--grant refresh_token is of no use"},
+        {{NAME, {"grant", "client_credentials"}, {"auth-method", "none"}}, "a public client has no credentials"},
+        {{NAME, BACK, {"scope", "openid  profile"}}, "--scope"},
+        {{NAME, BACK, {"scope", "open\"id"}}, "--scope"},
+        {{NAME, BACK, {"default-max-age", "-1"}}, "--default-max-age"},
+        {{NAME, BACK, {"logo-uri", "data:image/png;base64,"}}, "--logo-uri is not an http"},
+        {{NAME, BACK, {"clear", "name"}}, "--name is given and cleared"},
+    };
+    void *ctx = mem_root("test");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Rec__Client *client;
+        const char *wrong = make(ctx, rows[i].settings, &client);
+        if ((wrong == NULL) != (rows[i].wrong == NULL) || (wrong != NULL && strstr(wrong, rows[i].wrong) == NULL))
+            fail_msg("row %zu: %s", i, wrong == NULL ? "it may" : wrong);
+    }
+    talloc_free(ctx);
+}
+
+static void defaults_fill_what_the_line_left_open(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    static const struct cli_setting plain[] = {NAME, BACK, {NULL, NULL}};
+    static const struct cli_setting machine[] = {NAME, {"grant", "client_credentials"}, {NULL, NULL}};
+    static const struct cli_setting told[] = {NAME, BACK, {"grant", "authorization_code"}, {"scope", "openid email"},
+                                              {"scope", "email groups"}, {"rotate", "yes"}, {NULL, NULL}};
+    Rec__Client *client;
+    assert_null(make(ctx, plain, &client));
+    assert_int_equal(client->n_grant_types, 2);
+    assert_string_equal(client->token_endpoint_auth_method, "client_secret_basic");
+    assert_string_equal(client->application_type, "web");
+    assert_int_equal(client->n_scopes, 2);
+    assert_int_equal(client->n_response_types, 1);
+    assert_false(client->has_rotate_refresh_tokens);
+    assert_null(make(ctx, machine, &client));
+    assert_true(client->n_scopes == 0 && client->n_response_types == 0 && client->n_grant_types == 1);
+    assert_null(make(ctx, told, &client));
+    assert_true(client->n_grant_types == 1 && client->n_scopes == 3 && client->rotate_refresh_tokens);
+    assert_string_equal(client->scopes[2], "groups");
+    talloc_free(ctx);
+}
+
+static void clear_takes_back(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    static const struct cli_setting all[] = {NAME, BACK, {"audience", "https://api.example"}, {"rotate", "no"},
+                                             {"default-max-age", "60"}, {"tos-uri", "https://wiki.example/tos"}, {NULL, NULL}};
+    static struct cli_setting back[] = {{"clear", "audience"}, {"clear", "rotate"}, {"clear", "default-max-age"}, {"clear", "tos-uri"}};
+    struct cli_line line = {.settings = back, .setting_count = 4};
+    Rec__Client *client;
+    assert_null(make(ctx, all, &client));
+    assert_true(client->n_audiences == 1 && client->has_rotate_refresh_tokens && client->default_max_age == 60);
+    assert_null(client_fields_apply(ctx, &line, client));
+    assert_true(client->n_audiences == 0 && !client->has_rotate_refresh_tokens && !client->has_default_max_age);
+    assert_null(client->tos_uri);
+    assert_string_equal(client->client_name, "Wiki");
+    talloc_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_may_be_registered),
+        cmocka_unit_test(defaults_fill_what_the_line_left_open),
+        cmocka_unit_test(clear_takes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
