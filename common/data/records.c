@@ -23,12 +23,49 @@ static ProtobufCAllocator allocator_in(const void *ctx)
     return (ProtobufCAllocator){.alloc = allocate, .free = release, .allocator_data = same.taken};
 }
 
+static bool is_sound(const ProtobufCMessage *message);
+
+static bool are_nested_sound(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    const char *base = (const char *)message;
+    ProtobufCMessage *one, **many = &one;
+    size_t count;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        memcpy(&count, base + field->quantifier_offset, sizeof count);
+        memcpy(&many, base + field->offset, sizeof many);
+    } else {
+        memcpy(&one, base + field->offset, sizeof one);
+        count = one == NULL ? 0 : 1;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!is_sound(many[i]))
+            return false;
+    return true;
+}
+
+/* protobuf-c reads an overlong field number 0 but writes one that nobody reads. */
+static bool is_sound(const ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        if (message->unknown_fields[i].tag == 0)
+            return false;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++)
+        if (message->descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE &&
+            !are_nested_sound(message, &message->descriptor->fields[i]))
+            return false;
+    return true;
+}
+
 enum op_err records_unpack_any(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in, void *ret)
 {
     ProtobufCAllocator allocator = allocator_in(ctx);
     ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, in.len, in.data);
     if (message == NULL)
         return OP_BROKEN;
+    if (!is_sound(message)) {
+        protobuf_c_message_free_unpacked(message, &allocator);
+        return OP_BROKEN;
+    }
     memcpy(ret, &message, sizeof message);
     return OP_OK;
 }

@@ -170,6 +170,8 @@ static void garbage_is_broken(void **state)
         {"\x08", 1},        /* a number without value */
         {"hello, world", 12},
         {"\x00\x01", 2},    /* field number 0 */
+        {"\x80\x00\x01", 3}, /* the same, overlong */
+        {"\x4a\x03\x80\x00\x01", 5}, /* and in a claim */
     };
     void *ctx = mem_root("test");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
