@@ -30,14 +30,24 @@ struct kv_store {
     bool write;
 };
 
+/* What the operator must hear, once when it begins and once when it is over: OP_FULL, OP_BROKEN (the
+ * line names the path and what to do; a lock file that somebody wrote to is one), OP_OK when writes
+ * succeed again. Called from kv_dispatch. line is valid during the call. */
+typedef void kv_alarm(enum kv_env env, enum op_err what, const char *line, void *arg);
+
 struct kv_config {
     const char *state_dir;   /* durable environments: state_dir/NAME/data.mdb */
     const char *runtime_dir; /* volatile ones */
     unsigned queue_max;      /* writes waiting per environment; 0: 4096 */
     unsigned wait_ms;        /* a write that waited longer is OP_BUSY; 0: 2000 */
+    kv_alarm *alarm;         /* may be NULL */
+    void *alarm_arg;
 };
 
-struct kv;     /* the environments one process has open */
+/* The environments one process has open. A process opens an environment once (LMDB's locks belong to
+ * the process), never opens its lock.mdb itself meanwhile, and does not use a kv across fork. All
+ * calls come from one thread, that of the event loop; only `work` runs elsewhere too. */
+struct kv;
 struct kv_txn; /* valid inside one call of `work` */
 
 /* Opens the listed environments and starts the writer threads. Refuses, with one line in *ret_why
@@ -47,10 +57,13 @@ struct kv_txn; /* valid inside one call of `work` */
 must_check enum op_err kv_open(const void *ctx, const struct kv_config *config, const struct kv_store *stores,
                                size_t count, struct kv **ret, const char **ret_why);
 
-/* Makes one environment's directory content: data.mdb, lock.mdb and bell, with the map size given
- * in bytes (0: the environment's default), recorded for everyone. The directory must exist. Modes
- * and groups are the caller's to set. OP_EXISTS: it is already made (nothing is changed). Blocks. */
-must_check enum op_err kv_create(const char *dir, enum kv_env env, size_t map_size, const char **ret_why);
+/* Makes one environment's directory content: data.mdb (0664), lock.mdb (0660) and bell (0664)
+ * whatever the umask, with the map size given in bytes (0: the environment's default), recorded for
+ * everyone. The directory must exist; groups are the caller's to set. What a broken-off call left is
+ * completed. OP_EXISTS: it is already made (nothing is changed); else *ret_why is one line owned by
+ * ctx: OP_ABSENT (no such directory), OP_FULL, OP_BROKEN. Blocks. */
+must_check enum op_err kv_create(const void *ctx, const char *dir, enum kv_env env, size_t map_size,
+                                 const char **ret_why);
 
 /* Runs inside one transaction. May run more than once: it changes only what arg points to, and
  * sets that anew each time. Must not block, hash passwords, sign, or touch a network. Returning
@@ -63,7 +76,8 @@ typedef void kv_done(enum op_err result, void *arg);
 
 /* env: the one environment the work may write (which must be open for writing), or KV_READ_ONLY.
  * It may read every open environment. done is called exactly once: before kv_run returns for
- * KV_READ_ONLY, and from kv_dispatch otherwise (also for OP_BUSY). Never blocks. */
+ * KV_READ_ONLY, and from kv_dispatch otherwise (also for OP_BUSY). Work never calls kv_run; done may.
+ * What is still waiting when kv is freed is run and reported first. Never blocks. */
 void kv_run(struct kv *kv, enum kv_env env, kv_work *work, kv_done *done, void *arg);
 
 /* The same for tools and tests: waits for the commit and returns the result. Blocks. */
@@ -74,24 +88,30 @@ int kv_event_fd(const struct kv *kv);
 /* Delivers finished writes and rung bells. Never blocks. */
 void kv_dispatch(struct kv *kv);
 
-/* Calls back from kv_dispatch whenever a writer in any process rang env's bell, and every 10 s. */
+/* Calls back from kv_dispatch whenever a writer in any process rang env's bell, and every 10 s.
+ * OP_ABSENT: env is not open; OP_FULL: no inotify watch or descriptor left; OP_BROKEN. */
 typedef void kv_bell(void *arg);
 must_check enum op_err kv_watch(struct kv *kv, enum kv_env env, kv_bell *callback, void *arg);
 
 /* What monitoring wants to know of one environment. */
 struct kv_stats {
-    uint64_t map_bytes, used_bytes, commits, works, full_errors;
-    unsigned queue_length, readers;
+    uint64_t map_bytes, used_bytes;
+    uint64_t commits, works, full_errors; /* this process's; works: those that were committed */
+    unsigned queue_length, readers;       /* readers: slots in use, of all processes */
 };
+/* OP_ABSENT: env is not open. */
 must_check enum op_err kv_stats(struct kv *kv, enum kv_env env, struct kv_stats *ret);
 
-/* Clears dead readers of all open environments; returns how many. */
+/* Clears dead readers of all open environments; returns how many. kv does so itself when it opens,
+ * every minute and when the table is full. */
 unsigned kv_clear_dead_readers(struct kv *kv);
 
 /* --- inside work --- */
 
-/* Keys are 1..400 bytes. Values are copied into ctx. A hard error (OP_FULL, OP_BROKEN) is latched:
- * later calls return it too and the commit reports it, so work need not check every write. */
+/* Keys are 1..400 bytes: no other key is ever found, and writing one is OP_TOO_LARGE. Values are copied
+ * into ctx. A hard error (OP_FULL, OP_BROKEN, OP_TOO_LARGE) is latched: later calls return it too and the
+ * commit reports it, so work need not check every write. While an environment is nearly full, new
+ * entries are OP_FULL and the rest of its room is kept for changing and deleting what is there. */
 
 /* OP_ABSENT also for an entry that has expired. */
 must_check enum op_err kv_get(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,
@@ -113,17 +133,18 @@ must_check enum op_err kv_replace(struct kv_txn *txn, const struct kv_table *tab
 
 /* Calls each(key, value) for entries whose key starts with prefix, in key order, those after the key
  * `after` (empty: from the first), at most limit; each returns false to stop. key and value are valid
- * during the call. Expired entries are left out. */
+ * during the call; each must not write. Expired entries are left out. */
 typedef bool kv_each(struct bytes key, struct bytes value, void *arg);
 must_check enum op_err kv_scan(struct kv_txn *txn, const struct kv_table *table, struct bytes prefix,
                                struct bytes after, size_t limit, kv_each *each, void *arg);
 
-/* Removes up to limit expired entries of env; returns how many (for `opctl sweep`). */
+/* Removes up to limit expired entries of env, the one being written; returns how many (for `opctl sweep`). */
 size_t kv_sweep(struct kv_txn *txn, enum kv_env env, size_t limit);
 
 /* The time the transaction began, seconds since 1970: the `now` of a decision. */
 int64_t kv_now(const struct kv_txn *txn);
-/* Changes when anything in env was committed: what a cache compares. */
+/* Changes when anything in env was committed: what a cache compares. In the environment that is being
+ * written it is different at every call: what is read there may yet be undone. */
 uint64_t kv_snapshot(struct kv_txn *txn, enum kv_env env);
 /* After this transaction's commit, wake everyone who watches the environment it writes. */
 void kv_ring(struct kv_txn *txn);

@@ -1,0 +1,96 @@
+#include "store/kv_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum op_err refuse(const void *ctx, const char *path, enum kv_env env, int access_mode, int reason,
+                          const char **ret_why)
+{
+    if (reason == ENOENT || reason == ENOTDIR) {
+        *ret_why = mem_printf(ctx, "%s is not there: run `opctl init`", path);
+        return OP_ABSENT;
+    }
+    const char *verb = access_mode == W_OK ? "written" : "read";
+    if (reason == EROFS)
+        *ret_why = mem_printf(ctx, "%s cannot be %s: %s: mount it read-write", path, verb, strerror(reason));
+    else
+        *ret_why = mem_printf(ctx, "%s cannot be %s: %s: this user must be in the file's group (see partita-%s)", path,
+                              verb, strerror(reason), kv_env_name(env));
+    return OP_DENIED;
+}
+
+enum op_err kv_files_check(const void *ctx, const char *dir, enum kv_env env, bool write, const char **ret_why)
+{
+    const struct {
+        const char *name;
+        int mode;
+    } wanted[] = {{"data.mdb", R_OK}, {"lock.mdb", W_OK}, {"data.mdb", write ? W_OK : R_OK}, {"bell", write ? W_OK : R_OK}};
+    enum op_err err = OP_OK;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted && err == OP_OK; i++) {
+        char *path = mem_printf(ctx, "%s/%s", dir, wanted[i].name);
+        if (faccessat(AT_FDCWD, path, wanted[i].mode, AT_EACCESS) != 0)
+            err = refuse(ctx, path, env, wanted[i].mode, errno, ret_why);
+        talloc_free(path);
+    }
+    return err;
+}
+
+static enum op_err failed(const void *ctx, const char *path, const char **ret_why)
+{
+    int reason = errno;
+    *ret_why = mem_printf(ctx, "%s: %s", path, strerror(reason));
+    if (reason == ENOENT || reason == ENOTDIR)
+        return OP_ABSENT;
+    return reason == ENOSPC || reason == EDQUOT ? OP_FULL : OP_BROKEN;
+}
+
+/* Counts in *made a file that was missing or is empty. */
+static enum op_err make_file(const void *ctx, const char *path, mode_t mode, bool may_be_empty, unsigned *made,
+                             const char **ret_why)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        if (info.st_size == 0 && !may_be_empty)
+            ++*made;
+        return OP_OK;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return failed(ctx, path, ret_why);
+    enum op_err err = OP_OK;
+    if (fchmod(fd, mode) != 0)
+        err = failed(ctx, path, ret_why);
+    close(fd);
+    ++*made;
+    return err;
+}
+
+enum op_err kv_files_create(const void *ctx, const char *dir, const char **ret_why)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+        bool may_be_empty;
+    } files[] = {{"data.mdb", 0664, false}, {"lock.mdb", 0660, true}, {"bell", 0664, true}};
+    unsigned made = 0;
+    enum op_err err = OP_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files && err == OP_OK; i++) {
+        char *path = mem_printf(ctx, "%s/%s", dir, files[i].name);
+        err = make_file(ctx, path, files[i].mode, files[i].may_be_empty, &made, ret_why);
+        talloc_free(path);
+    }
+    return err == OP_OK && made == 0 ? OP_EXISTS : err;
+}
+
+enum op_err kv_files_sync(const void *ctx, const char *dir, const char **ret_why)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return failed(ctx, dir, ret_why);
+    enum op_err err = fsync(fd) == 0 ? OP_OK : failed(ctx, dir, ret_why);
+    close(fd);
+    return err;
+}
