@@ -175,7 +175,7 @@ static int make_one(struct init *init, enum kv_env env)
     bool made = false;
     enum op_err err = layout_make_dir(ctx, env, init->unowned, &why);
     if (err == OP_OK) {
-        err = kv_create(layout_dir(ctx, env), env, init->sizes[env], &why);
+        err = kv_create(ctx, layout_dir(ctx, env), env, init->sizes[env], &why);
         made = err == OP_OK;
         if (err == OP_EXISTS)
             err = OP_OK;
