@@ -26,19 +26,25 @@ static struct bytes name_key(const void *ctx, const char *username)
     return digest_sha256_of(ctx, folded);
 }
 
-/* Enters the username. OP_EXISTS: it is somebody else's, who is still there. */
-static enum op_err claim_name(struct kv_txn *txn, const Rec__User *user)
+/* OP_EXISTS: the username is somebody else's, who is still there. Writes nothing. */
+static enum op_err check_name(struct kv_txn *txn, const Rec__User *user)
 {
-    void *scratch = mem_root("claim_name");
-    struct bytes key = name_key(scratch, user->username), owner, record;
-    enum op_err err = kv_get(txn, &TABLE_USERNAMES, key, scratch, &owner);
+    void *scratch = mem_root("check_name");
+    struct bytes owner, record;
+    enum op_err err = kv_get(txn, &TABLE_USERNAMES, name_key(scratch, user->username), scratch, &owner);
     if (err == OP_OK && !bytes_equal(owner, bytes_of(user->user_id))) {
         err = kv_get(txn, &TABLE_USERS, owner, scratch, &record);
         if (err == OP_OK)
             err = OP_EXISTS;
     }
-    if (err == OP_OK || err == OP_ABSENT)
-        err = kv_put(txn, &TABLE_USERNAMES, key, bytes_of(user->user_id), 0);
+    talloc_free(scratch);
+    return err == OP_ABSENT ? OP_OK : err;
+}
+
+static enum op_err enter_name(struct kv_txn *txn, const Rec__User *user)
+{
+    void *scratch = mem_root("enter_name");
+    enum op_err err = kv_put(txn, &TABLE_USERNAMES, name_key(scratch, user->username), bytes_of(user->user_id), 0);
     talloc_free(scratch);
     return err;
 }
@@ -81,8 +87,10 @@ enum op_err users_insert(struct kv_txn *txn, Rec__User *user)
 {
     user->has_version = true;
     user->version = 1;
-    enum op_err err = claim_name(txn, user);
-    return err != OP_OK ? err : repository_insert(txn, &USERS, bytes_of(user->user_id), user, 0);
+    enum op_err err = check_name(txn, user);
+    if (err == OP_OK)
+        err = repository_insert(txn, &USERS, bytes_of(user->user_id), user, 0);
+    return err != OP_OK ? err : enter_name(txn, user);
 }
 
 enum op_err users_update(struct kv_txn *txn, Rec__User *user)
@@ -93,13 +101,14 @@ enum op_err users_update(struct kv_txn *txn, Rec__User *user)
     if (err == OP_OK && stored->version != user->version)
         err = OP_MISMATCH;
     if (err == OP_OK)
-        err = claim_name(txn, user);
+        err = check_name(txn, user);
     if (err != OP_OK)
         goto out;
-    if (!bytes_equal(name_key(scratch, stored->username), name_key(scratch, user->username)))
-        release_name(txn, stored);
+    release_name(txn, stored);
     user->version++;
     err = repository_put(txn, &USERS, bytes_of(user->user_id), user, 0);
+    if (err == OP_OK)
+        err = enter_name(txn, user);
 out:
     talloc_free(scratch);
     return err;
