@@ -126,15 +126,17 @@ static void claims_are_released(void **state)
         {"Core §5.5.1: none of these values", CLAIMS_USERINFO, "openid", "{\"userinfo\":{\"age\":{\"values\":[1]}}}", "{}"},
         {"a null is no claim", CLAIMS_USERINFO, "openid", "{\"userinfo\":{\"nickname\":null}}", "{}"},
         {"a stored value that is no JSON is no claim", CLAIMS_USERINFO, "openid", "{\"userinfo\":{\"website\":null}}", "{}"},
+        {"what is about the token never comes from the user, whatever the operator says", CLAIMS_USERINFO, "openid odd", NULL,
+         "{\"age\":7}"},
         {"what is about the token never comes from the user", CLAIMS_ID_TOKEN, "openid",
          "{\"id_token\":{\"iss\":null,\"sub\":null,\"sid\":null}}", "{}"},
     };
-    char *custom = (char[]){"groups:groups"};
+    char *custom[] = {(char[]){"groups:groups"}, (char[]){"odd:iss:sid:age"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         void *ctx = mem_root("test");
         struct scope_catalogue catalogue;
         const char *why;
-        assert_int_equal(scope_catalogue_make(ctx, &custom, 1, &catalogue, &why), OP_OK);
+        assert_int_equal(scope_catalogue_make(ctx, custom, COUNT(custom), &catalogue, &why), OP_OK);
         struct scope_list scopes = scope_parse(ctx, rows[i].scopes);
         json_t *out = json_make_object(ctx);
         claims_release(out, somebody(ctx), rows[i].place, scopes.items, scopes.count, request_of(ctx, rows[i].request),

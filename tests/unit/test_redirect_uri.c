@@ -70,6 +70,8 @@ static void what_matches(void **state)
         {"RFC 8252 §7.3: not for https", "https://127.0.0.1:2/cb", "https://127.0.0.1:1/cb", false, false},
         {"a host behind the port", "http://127.0.0.1:1@evil.example/cb", "http://127.0.0.1:1/cb", false, false},
         {"a name behind the address", "http://127.0.0.1.evil.example/cb", "http://127.0.0.1/cb", false, false},
+        {"a registered name that begins like it", "http://127.0.0.1:1.evil.example/cb", "http://127.0.0.1.evil.example/cb",
+         false, false},
         {"digits behind the address", "http://127.0.0.15/cb", "http://127.0.0.1/cb", false, false},
         {"an empty port", "http://127.0.0.1:/cb", "http://127.0.0.1/cb", false, false},
         {"a port of six digits", "http://127.0.0.1:123456/cb", "http://127.0.0.1/cb", false, false},
