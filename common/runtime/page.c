@@ -372,7 +372,6 @@ static void reply(struct http_request *req, const struct page_set *pages, int st
     http_set_field(req, "X-Content-Type-Options", "nosniff");
     http_set_field(req, "X-Frame-Options", "DENY");
     http_set_field(req, "Referrer-Policy", "no-referrer");
-    http_set_field(req, "Cross-Origin-Opener-Policy", "same-origin");
     http_set_field(req, "Cache-Control", "no-store");
     http_set_field(req, "Content-Language", voice_of(pages, language).locale->language);
     http_reply(req, status, "text/html; charset=utf-8", bytes_of(html));

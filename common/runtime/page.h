@@ -37,7 +37,7 @@ char *page_message(const void *ctx, const struct page_set *pages, const char *la
 
 /* Sends a page: text/html, no-store, CSP (default-src 'none'; style-src, img-src, font-src 'self'; no
  * script; frame-ancestors 'none'; base-uri 'none'), X-Content-Type-Options, Referrer-Policy:
- * no-referrer, Cross-Origin-Opener-Policy. Frees req. */
+ * no-referrer. (No Cross-Origin-Opener-Policy: it would cut off clients that open sign-in as a popup.) Frees req. */
 void page_reply(struct http_request *req, const struct page_set *pages, int status, const char *name, const char *language,
                 const json_t *values);
 /* The same for the one page that carries a script of ours: script-src 'self' is added. */
