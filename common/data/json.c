@@ -202,15 +202,14 @@ enum op_err json_get_bool(const json_t *object, const char *key, bool *ret)
     return OP_OK;
 }
 
-static int add_text(const char *text, size_t len, void *out)
-{
-    buf_add_bytes(out, bytes_from(text, len));
-    return 0;
-}
-
 char *json_text(const void *ctx, const json_t *value)
 {
-    struct buf buf = buf_make(ctx);
-    require(json_dump_callback(value, add_text, &buf, JSON_COMPACT | JSON_ENCODE_ANY) == 0);
-    return buf_string(&buf);
+    char small[1024];
+    size_t len = json_dumpb(value, small, sizeof small, JSON_COMPACT | JSON_ENCODE_ANY);
+    require(len != 0);
+    if (len <= sizeof small)
+        return mem_strndup(ctx, small, len);
+    char *text = mem_array(ctx, char, len + 1);
+    require(json_dumpb(value, text, len, JSON_COMPACT | JSON_ENCODE_ANY) == len);
+    return text;
 }

@@ -138,6 +138,12 @@ static void text_is_written(void **state)
                         "{\"z\":\"\\\"q\\\"/\\n\xc3\xa9\",\"a\":9223372036854775807,\"t\":true,\"f\":false,"
                         "\"list\":[\"one\",\"two\"],\"none\":[],\"inner\":[\"x\"]}");
     assert_string_equal(json_text(ctx, json_object_get(object, "t")), "true");
+    for (size_t len = 1015; len < 1030; len++) {
+        char *long_one = mem_array(ctx, char, len + 1);
+        memset(long_one, 'x', len);
+        char *quoted = mem_printf(ctx, "\"%s\"", long_one);
+        assert_string_equal(json_text(ctx, json_own(ctx, json_string(long_one))), quoted);
+    }
     talloc_free(ctx);
 }
 
