@@ -23,8 +23,8 @@ struct authorize_request {
 /* Two steps, because errors before the redirect URI is known to be good are shown to the person and
  * never redirected.
  * Step 1: client_id and redirect_uri, which say who asks and where to answer. OP_INVALID with ret_error. */
-must_check enum op_err authorize_request_identify(const void *ctx, const struct form *form, struct authorize_request *ret,
-                                                  struct oauth_error *ret_error);
+must_check enum op_err authorize_request_identify(const void *ctx, const struct form *form,
+                                                  struct authorize_request *ret, struct oauth_error *ret_error);
 /* The client and its redirect URI. NULL client: unknown. OP_MISMATCH with ret_error: unknown or disabled
  * client, redirect_uri missing (even with one registered: OpenID Connect Core requires it) or not registered. */
 must_check enum op_err authorize_request_match(const struct authorize_request *request, const Rec__Client *client,

@@ -9,7 +9,8 @@ enum claims_place { CLAIMS_ID_TOKEN, CLAIMS_USERINFO };
 
 /* The `claims` request parameter. OP_INVALID with invalid_request: not the shape of §5.5. Members that
  * §5.5 does not know are ignored. ret is owned by ctx. */
-must_check enum op_err claims_request_parse(const void *ctx, const char *text, json_t **ret, struct oauth_error *ret_error);
+must_check enum op_err claims_request_parse(const void *ctx, const char *text, json_t **ret,
+                                             struct oauth_error *ret_error);
 /* Names of the user's claims asked for one place, for the consent page; those about the token or the
  * sign-in itself (sub, acr, auth_time, ...) are not among them. request may be NULL. Owned by ctx. */
 struct scope_list claims_request_names(const void *ctx, const json_t *request, enum claims_place place);
@@ -24,5 +25,5 @@ bool claims_value_fits(const json_t *member, const json_t *value);
  * claims_request may be NULL. Never adds sub or another claim about the token or the sign-in, never
  * replaces a member of out. A claim that the user has not, or not with the value asked for, is left out;
  * preferred_username and updated_at fall back to the account's own. */
-void claims_release(json_t *out, const Rec__User *user, enum claims_place place, char *const *scopes, size_t scope_count,
-                    const json_t *claims_request, const struct scope_catalogue *catalogue);
+void claims_release(json_t *out, const Rec__User *user, enum claims_place place, char *const *scopes,
+                    size_t scope_count, const json_t *claims_request, const struct scope_catalogue *catalogue);

@@ -97,7 +97,8 @@ enum op_err client_auth_decide(const struct client_auth *auth, const Rec__Client
         /* RFC 7591 §2: absent means client_secret_basic. */
         const char *registered = client->token_endpoint_auth_method;
         good = good && strcmp(registered != NULL ? registered : "client_secret_basic", method_name(auth->method)) == 0;
-        good = good && !client->disabled && client->client_id != NULL && strcmp(client->client_id, auth->client_id) == 0;
+        good = good && !client->disabled && client->client_id != NULL &&
+               strcmp(client->client_id, auth->client_id) == 0;
     }
     if (client != NULL && good)
         return OP_OK;

@@ -27,7 +27,8 @@ static bool s256_matches(const char *verifier, const char *challenge)
     void *scratch = mem_root("pkce");
     uint8_t hash[DIGEST_SHA256_LEN];
     digest_sha256(bytes_of(verifier), hash);
-    bool matches = bytes_equal_ct(bytes_of(codec_base64url(scratch, bytes_from(hash, sizeof hash))), bytes_of(challenge));
+    const char *expected = codec_base64url(scratch, bytes_from(hash, sizeof hash));
+    bool matches = bytes_equal_ct(bytes_of(expected), bytes_of(challenge));
     talloc_free(scratch);
     return matches;
 }

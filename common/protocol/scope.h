@@ -27,7 +27,8 @@ struct scope_catalogue {
     size_t count;
 };
 /* openid, profile, email, address, phone, offline_access with their claims, and the operator's from
- * lines SCOPE:CLAIM[:CLAIM...] (one for a scope that is there adds claims to it). OP_INVALID with *ret_why: a line that is none. Owned by ctx. */
+ * lines SCOPE:CLAIM[:CLAIM...] (one for a scope that is there adds claims to it).
+ * OP_INVALID with *ret_why: a line that is none. Owned by ctx. */
 must_check enum op_err scope_catalogue_make(const void *ctx, char *const *custom, size_t custom_count,
                                             struct scope_catalogue *ret, const char **ret_why);
 const struct scope_definition *scope_find(const struct scope_catalogue *catalogue, const char *scope); /* NULL */
