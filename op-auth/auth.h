@@ -19,7 +19,6 @@ struct auth_settings {
     int64_t account_guess_window;   /* seconds in which that many are forgotten */
     int64_t address_guesses;        /* the same for one address */
     int64_t address_guess_window;
-    const char *password_acr;       /* acr of a session that a password began */
 };
 
 struct auth {

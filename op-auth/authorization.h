@@ -48,6 +48,13 @@ Rec__Code *authorization_code(const void *ctx, const struct authorization *a, in
  * for now. Owned by ctx; a consent that is there is changed in place. */
 Rec__Consent *authorization_consent(const void *ctx, const struct authorization *a, int64_t now);
 
+/* Pure: what this visit did counts only in the session in which it was done. */
+bool authorization_in_this_session(const struct authorization *a);
+/* Pure: does the session know this client, and was its use noted lately ("last used" is written at most every
+ * tenth of the idle time)? If not, note both. */
+bool authorization_session_is_settled(const struct authorization *a, int64_t now);
+void authorization_settle_session(const void *ctx, struct authorization *a, int64_t now);
+
 /* Goes on with a visit and answers. parameters is the authorization request; cookie the session's, as the
  * browser has it after this reply. */
 struct authorization *authorization_new(struct http_request *req, const struct form *parameters, const char *cookie);

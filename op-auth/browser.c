@@ -56,9 +56,23 @@ const char *browser_id(struct http_request *req)
     return secret_cookie(req, browser_name);
 }
 
+/* What this reply sets already: a page may hold several forms. */
+static const char *id_just_made(const struct http_request *req)
+{
+    size_t len = strlen(browser_name);
+    for (size_t i = 0; i < req->reply_field_count; i++) {
+        const char *value = req->reply_fields[i].value;
+        if (strcmp(req->reply_fields[i].name, "Set-Cookie") == 0 && strncmp(value, browser_name, len) == 0 && value[len] == '=')
+            return mem_strndup(req, value + len + 1, SECRET_CHARS);
+    }
+    return NULL;
+}
+
 const char *browser_id_or_new(struct http_request *req)
 {
     const char *id = browser_id(req);
+    if (id == NULL)
+        id = id_just_made(req);
     if (id != NULL)
         return id;
     id = rand_token(req, SECRET_BYTES);

@@ -34,9 +34,6 @@ static const struct conf_item CONF[] = {
      .help = "Passwords, right or wrong, from one address (of IPv6: one /64) before it has to wait."},
     {.name = "address_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
      .target = &auth.settings.address_guess_window, .help = "The time in which that many are forgotten."},
-    {.name = "password_acr", .type = CONF_STRING, .def = "1", .min = 1, .max = 128,
-     .target = &auth.settings.password_acr,
-     .help = "The authentication context class (acr) of a session that a password began."},
 };
 
 static const struct kv_store STORES[] = {

@@ -31,7 +31,7 @@ static void note_sign_in(Rec__Session *session, const struct session_start *star
     char *pwd = mem_strdup(start->req, "pwd"); /* RFC 8176 §2 */
     session->amr = records_strings(start->req, &pwd, 1);
     session->n_amr = 1;
-    session->acr = mem_strdup(start->req, auth.settings.password_acr);
+    session->acr = mem_strdup(start->req, settings.password_acr);
     session->cookie_hash = hash_of(start->req, start->new_cookie);
     session->has_cookie_hash = session->has_auth_time = session->has_created_at = session->has_last_used = true;
     session->has_idle_expires_at = session->has_expires_at = true;

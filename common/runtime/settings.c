@@ -35,6 +35,11 @@ static const char *check_issuer(const char *text)
     return wrong;
 }
 
+static const char *check_word(const char *text)
+{
+    return text[strcspn(text, " \t\"\\")] != '\0' ? "one word without quotes" : NULL;
+}
+
 /* SCOPE:CLAIM[:CLAIM...] with the characters of a scope-token (RFC 6749 §3.3). */
 static bool is_scope_line(const char *word, size_t len)
 {
@@ -85,6 +90,8 @@ static const struct conf_item ITEMS[] = {
      "How far the clocks of others may be off when their tokens are judged."},
     {"access_token_alg", CONF_WORD, "ES256", 0, 0, NULL, &settings.access_token_alg,
      "The algorithm that signs access tokens; op-discovery must keep keys of it.", SIGNING_ALGS},
+    {"password_acr", CONF_STRING, "urn:partita:acr:password", 1, 200, NULL, &settings.password_acr,
+     "The authentication context class (acr) of a sign-in with a password.", NULL, check_word},
     {"custom_scopes", CONF_LIST, "", 0, 100, NULL, &settings.custom_scopes,
      "The operator's own scopes and the claims they release, each written SCOPE:CLAIM[:CLAIM...].", NULL, check_scopes},
     {"locales", CONF_LIST, "en de", 1, 50, NULL, &settings.locales, "The languages of the pages; the first is the default."},

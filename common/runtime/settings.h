@@ -18,6 +18,7 @@ struct settings {
     int64_t session_lifetime;
     int64_t clock_skew;        /* accepted on times in tokens that others made */
     const char *access_token_alg;         /* ES256 ... */
+    const char *password_acr;             /* acr of a session that a password began */
     struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */
     struct conf_list locales;             /* languages offered, the first is the default */
     bool allow_plain_pkce;

@@ -6,7 +6,7 @@
 #include "store/repository.h"
 #include "store/tables.h"
 
-enum { KEYS_MAX = 64 };
+enum { KEYS_MAX = 64, PRIVATE_KEYS_MAX = 128 };
 
 /* --- repositories --- */
 
@@ -19,8 +19,17 @@ static void *signing_key_from_key(const void *ctx, struct bytes key)
     return record;
 }
 
+static void *private_key_from_key(const void *ctx, struct bytes key)
+{
+    Rec__PrivateKey *record = records_new(ctx, &rec__private_key__descriptor);
+    record->has_needs = true;
+    record->needs = RECORDS_FORMAT + 1;
+    record->kid = mem_strndup(record, (const char *)key.data, key.len);
+    return record;
+}
+
 static const struct repository SIGNING_KEYS = {&TABLE_SIGNING_KEYS, &rec__signing_key__descriptor, signing_key_from_key};
-static const struct repository PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor, NULL};
+static const struct repository PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor, private_key_from_key};
 static const struct repository ROTATION_WISH = {&TABLE_ROTATION_WISH, &rec__rotation_wish__descriptor, NULL};
 static const char WISH[] = "wish";
 
@@ -65,15 +74,25 @@ enum op_err private_keys_delete(struct kv_txn *txn, const char *kid)
     return kv_delete(txn, &TABLE_PRIVATE_KEYS, bytes_of(kid));
 }
 
+enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateKey ***ret, size_t *ret_count)
+{
+    return repository_list(txn, &PRIVATE_KEYS, bytes_of(NULL), bytes_of(NULL), PRIVATE_KEYS_MAX, ctx, ret, ret_count);
+}
+
 enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish)
 {
     kv_ring(txn);
     return repository_put(txn, &ROTATION_WISH, bytes_of(WISH), wish, 0);
 }
 
+enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret)
+{
+    return repository_get(txn, &ROTATION_WISH, bytes_of(WISH), ctx, ret);
+}
+
 enum op_err rotation_wish_take(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret)
 {
-    enum op_err err = repository_get(txn, &ROTATION_WISH, bytes_of(WISH), ctx, ret);
+    enum op_err err = rotation_wish_get(txn, ctx, ret);
     return err != OP_OK ? err : kv_delete(txn, &TABLE_ROTATION_WISH, bytes_of(WISH));
 }
 
@@ -127,8 +146,9 @@ static enum op_err read_keys(struct kv_txn *txn, void *arg)
 {
     struct reading *reading = arg;
     const struct keyring *ring = reading->ring;
-    reading->keys_seen = ring->seal_key == NULL ? 0 : kv_snapshot(txn, KV_KEYS);
+    /* jwks first: who sees a public half there then sees its private half, which was written before. */
     reading->jwks_seen = kv_snapshot(txn, KV_JWKS);
+    reading->keys_seen = ring->seal_key == NULL ? 0 : kv_snapshot(txn, KV_KEYS);
     reading->moved = ring->loaded == NULL || reading->keys_seen != ring->keys_seen || reading->jwks_seen != ring->jwks_seen;
     if (!reading->moved)
         return OP_OK;

@@ -16,6 +16,10 @@ must_check enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, con
 /* OP_EXISTS. Comes before the public half, so that whoever sees that can sign. */
 must_check enum op_err private_keys_insert(struct kv_txn *txn, const Rec__PrivateKey *key);
 must_check enum op_err private_keys_delete(struct kv_txn *txn, const char *kid);
+/* At most 128. One that cannot be read has its kid and needs only. */
+must_check enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateKey ***ret, size_t *ret_count);
+/* OP_ABSENT: nobody wishes anything. */
+must_check enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
 must_check enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish); /* rings */
 must_check enum op_err rotation_wish_take(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
 

@@ -1,0 +1,144 @@
+"""An op-token process of a test's own, on a socket of its own, over the environments of an installation; and grants
+planted for it as a sign-in would leave them."""
+import base64
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from urllib.parse import urlencode
+
+from conftest import BUILD
+
+REDIRECT_URI = "http://localhost:8090/callback"
+
+
+class TokenProcess:
+    """Runs as op-token's user; settings are NAME=VALUE. token_key replaces K."""
+
+    def __init__(self, partita, *settings, token_key=None):
+        self.dir = tempfile.mkdtemp(prefix="partita-token-", dir="/tmp")
+        user = pwd.getpwnam("op-token")
+        os.chown(self.dir, user.pw_uid, user.pw_gid)
+        self.path = os.path.join(self.dir, "token.sock")
+        credentials = os.path.join(partita.dir, "sockets", "credentials", "op-token")
+        if token_key:
+            credentials = self.own_credentials(credentials, token_key, user)
+        command = [os.path.join(partita.dir, "bin", "op-token"), "--config", os.path.join(partita.dir, "etc", "partita.conf"),
+                   "--listen", "unix:" + self.path]
+        for setting in settings:
+            command += ["--set", setting]
+        self.log_path = os.path.join(partita.dir, "log", "own-" + os.path.basename(self.dir) + ".log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user.pw_uid, group=user.pw_gid,
+                extra_groups=os.getgrouplist("op-token", user.pw_gid),
+                env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": credentials,
+                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
+        self.wait_ready()
+
+    def own_credentials(self, source, token_key, user):
+        target = os.path.join(self.dir, "credentials")
+        shutil.copytree(source, target)
+        os.chmod(target, 0o700)
+        path = os.path.join(target, "token-key")
+        os.chmod(path, 0o600)
+        with open(path, "wb") as file:
+            file.write(token_key)
+        for name in [target] + [os.path.join(target, name) for name in os.listdir(target)]:
+            os.chown(name, user.pw_uid, user.pw_gid)
+        return target
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait_ready(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                connection = self.connect()
+                connection.send(b"GET /.ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if connection.answer()[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("op-token did not become ready: " + self.log())
+
+    def connect(self):
+        return Connection(self.path)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Connection:
+    """Requests and answers apart, so that many can be under way at once."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(20)
+        self.socket.connect(path)
+        self.rest = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        """(status, JSON or None)"""
+        while b"\r\n\r\n" not in self.rest:
+            self.read()
+        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
+        while len(self.rest) < length:
+            self.read()
+        body, self.rest = self.rest[:length], self.rest[length:]
+        return int(lines[0].split()[1]), json.loads(body) if body.startswith(b"{") else None
+
+    def read(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self.rest += data
+
+    def post(self, client, **form):
+        self.send(token_post(client, **form))
+        return self.answer()
+
+    def close(self):
+        self.socket.close()
+
+
+def token_post(client, **form):
+    """The bytes of a POST /token."""
+    head = "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    if client.get("client_secret"):
+        pair = f"{client['client_id']}:{client['client_secret']}"
+        head += "Authorization: Basic " + base64.b64encode(pair.encode()).decode() + "\r\n"
+    else:
+        form["client_id"] = client["client_id"]
+    body = urlencode(form)
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def plant(partita, client, count=1, scope="offline_access"):
+    """Codes for the client, as after a sign-in of the demonstration user."""
+    user = partita.opctl("user", "show", partita.info["user"]["username"])
+    out = subprocess.run([os.path.join(BUILD, "tests", "plant"), partita.info["state_dir"], partita.info["runtime_dir"],
+                          client["client_id"], user["user_id"], REDIRECT_URI, scope, str(count)],
+                         capture_output=True, text=True, timeout=60, check=False)
+    assert out.returncode == 0, out.stderr
+    return out.stdout.split()

@@ -1,0 +1,152 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "password_pool.h"
+
+static const struct password_cost CHEAP = {.memory_kib = 64, .iterations = 1, .lanes = 1};
+static const struct password_cost DEARER = {.memory_kib = 128, .iterations = 1, .lanes = 1};
+
+struct answer {
+    struct event_base *base;
+    int count, stop_at;
+    enum op_err result;
+    char new_phc[256];
+};
+
+static void note(enum op_err result, const char *new_phc, void *arg)
+{
+    struct answer *answer = arg;
+    answer->result = result;
+    answer->new_phc[0] = '\0';
+    if (new_phc != NULL)
+        strncat(answer->new_phc, new_phc, sizeof answer->new_phc - 1);
+    if (++answer->count == answer->stop_at)
+        event_base_loopbreak(answer->base);
+}
+
+struct fixture {
+    void *ctx;
+    struct event_base *base;
+    char *phc; /* of "correct", at CHEAP */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_new(NULL, struct fixture);
+    f->ctx = f;
+    f->base = event_base_new();
+    assert_int_equal(password_hash(f, "correct", CHEAP, &f->phc), OP_OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    event_base_free(f->base);
+    talloc_free(f);
+    return 0;
+}
+
+/* Runs one job and waits, five seconds at most. */
+static struct answer run(struct fixture *f, struct password_pool *pool, const struct password_job *job)
+{
+    struct answer answer = {.base = f->base, .stop_at = 1};
+    assert_int_equal(password_pool_run(pool, job, note, &answer), OP_OK);
+    assert_int_equal(answer.count, 0); /* never at once */
+    struct timeval limit = {.tv_sec = 5};
+    event_base_loopexit(f->base, &limit);
+    event_base_dispatch(f->base);
+    assert_int_equal(answer.count, 1);
+    return answer;
+}
+
+static void passwords_are_judged(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 2, 4, CHEAP);
+    struct answer answer = run(f, pool, &(struct password_job){.password = "correct", .phc = f->phc});
+    assert_int_equal(answer.result, OP_OK);
+    assert_string_equal(answer.new_phc, "");
+    answer = run(f, pool, &(struct password_job){.password = "wrong", .phc = f->phc});
+    assert_int_equal(answer.result, OP_MISMATCH);
+    answer = run(f, pool, &(struct password_job){.password = "correct", .phc = NULL});
+    assert_int_equal(answer.result, OP_MISMATCH);
+    answer = run(f, pool, &(struct password_job){.password = "correct", .phc = "$1$rubbish"});
+    assert_int_equal(answer.result, OP_INVALID);
+    talloc_free(pool);
+}
+
+static void a_new_password_is_hashed_only_after_the_old_one(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    struct answer answer = run(f, pool, &(struct password_job){.password = "correct", .phc = f->phc, .new_password = "new"});
+    assert_int_equal(answer.result, OP_OK);
+    assert_int_equal(password_verify("new", answer.new_phc, CHEAP), OP_OK);
+    answer = run(f, pool, &(struct password_job){.password = "wrong", .phc = f->phc, .new_password = "new"});
+    assert_int_equal(answer.result, OP_MISMATCH);
+    assert_string_equal(answer.new_phc, "");
+    talloc_free(pool);
+}
+
+static void a_stale_hash_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, DEARER);
+    struct answer answer = run(f, pool, &(struct password_job){.password = "correct", .phc = f->phc});
+    assert_int_equal(answer.result, OP_OK);
+    assert_false(password_is_stale(answer.new_phc, DEARER));
+    assert_int_equal(password_verify("correct", answer.new_phc, DEARER), OP_OK);
+    talloc_free(pool);
+}
+
+static void a_full_queue_refuses(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 2, CHEAP);
+    struct answer answer = {.base = f->base, .stop_at = 3};
+    struct password_job job = {.password = "correct", .phc = f->phc};
+    for (int i = 0; i < 3; i++) { /* one in work, two waiting; they count until they are delivered */
+        assert_false(password_pool_full(pool));
+        assert_int_equal(password_pool_run(pool, &job, note, &answer), OP_OK);
+    }
+    assert_true(password_pool_full(pool));
+    assert_int_equal(password_pool_run(pool, &job, note, &answer), OP_BUSY);
+    struct timeval limit = {.tv_sec = 5};
+    event_base_loopexit(f->base, &limit);
+    event_base_dispatch(f->base);
+    assert_int_equal(answer.count, 3); /* the refused one is never delivered */
+    assert_false(password_pool_full(pool));
+    assert_int_equal(run(f, pool, &job).result, OP_OK);
+    talloc_free(pool);
+}
+
+static void stopping_drops_what_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 2, 50, CHEAP);
+    struct answer answer = {.base = f->base};
+    struct password_job job = {.password = "correct", .phc = f->phc, .new_password = "other"};
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(password_pool_run(pool, &job, note, &answer), OP_OK);
+    talloc_free(pool);
+    assert_int_equal(answer.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(passwords_are_judged, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_password_is_hashed_only_after_the_old_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stale_hash_is_made_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_queue_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(stopping_drops_what_waits, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
