@@ -100,8 +100,11 @@ struct removal {
 static enum op_err remove_private(struct kv_txn *txn, void *arg)
 {
     const struct removal *removal = arg;
-    for (size_t i = 0; i < removal->count; i++)
-        (void)private_keys_delete(txn, removal->kids[i]);
+    for (size_t i = 0; i < removal->count; i++) {
+        enum op_err err = private_keys_delete(txn, removal->kids[i]);
+        if (err != OP_OK && err != OP_ABSENT)
+            return err;
+    }
     return OP_OK;
 }
 

@@ -2,6 +2,7 @@
  * that makes and rotates the signing keys. */
 #include <string.h>
 
+#include "data/digest.h"
 #include "discovery.h"
 #include "jwks.h"
 #include "keys.h"
