@@ -202,29 +202,34 @@ static enum op_err put_wish(struct kv_txn *txn, void *arg)
     return rotation_wish_put(txn, arg);
 }
 
+struct taken {
+    void *ctx;
+    Rec__RotationWish *wish;
+};
+
 static enum op_err take_wish(struct kv_txn *txn, void *arg)
 {
-    Rec__RotationWish **wish = arg;
-    return rotation_wish_take(txn, NULL, wish);
+    struct taken *taken = arg;
+    return rotation_wish_take(txn, taken->ctx, &taken->wish);
 }
 
 static void a_wish_is_taken_once(void **state)
 {
     struct fixture *f = *state;
-    Rec__RotationWish *wish = records_new(f, &rec__rotation_wish__descriptor), *read = NULL;
-    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &read), OP_ABSENT);
+    Rec__RotationWish *wish = records_new(f, &rec__rotation_wish__descriptor);
+    struct taken taken = {.ctx = f};
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_ABSENT);
     wish->has_at_once = true;
     wish->at_once = true;
     assert_int_equal(kv_run_wait(f->kv, KV_JWKS, put_wish, wish), OP_OK);
-    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &read), OP_OK);
-    assert_true(read->at_once);
-    talloc_free(read);
-    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &read), OP_ABSENT);
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_OK);
+    assert_true(taken.wish->at_once);
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_ABSENT);
     wish->has_needs = true;
     wish->needs = RECORDS_FORMAT + 1;
     assert_int_equal(kv_run_wait(f->kv, KV_JWKS, put_wish, wish), OP_OK);
-    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &read), OP_DENIED);
-    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &read), OP_DENIED); /* it stays */
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_DENIED);
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_DENIED); /* it stays */
 }
 
 static void only_a_current_key_signs(void **state)
