@@ -5,25 +5,18 @@
 #include "browser.h"
 #include "view.h"
 
-/* One line of the list: the catalogue's text for a scope or claim, else its name. */
-static void add_line(const struct authorization *a, json_t *list, const char *kind, const char *name)
-{
-    const char *text = view_message(a->req, a->request.ui_locales, mem_printf(a->req, "%s.%s", kind, name), NULL);
-    json_append_string(list, *text != '\0' ? text : name);
-}
-
 static json_t *list_of_asked(const struct authorization *a)
 {
     json_t *list = json_make_array(a->req);
     for (size_t i = 0; i < a->request.scopes.count; i++)
-        add_line(a, list, "scope", a->request.scopes.items[i]);
+        view_append_asked(a->req, a->request.ui_locales, list, "scope", a->request.scopes.items[i]);
     struct scope_list id_token = claims_request_names(a->req, a->request.claims_request, CLAIMS_ID_TOKEN);
     struct scope_list userinfo = claims_request_names(a->req, a->request.claims_request, CLAIMS_USERINFO);
     for (size_t i = 0; i < id_token.count; i++)
-        add_line(a, list, "claim", id_token.items[i]);
+        view_append_asked(a->req, a->request.ui_locales, list, "claim", id_token.items[i]);
     for (size_t i = 0; i < userinfo.count; i++) {
         if (!scope_has(&id_token, userinfo.items[i]))
-            add_line(a, list, "claim", userinfo.items[i]);
+            view_append_asked(a->req, a->request.ui_locales, list, "claim", userinfo.items[i]);
     }
     return list;
 }

@@ -1,11 +1,14 @@
 /* op-auth: everything a person sees. The authorization endpoint, sign-in, consent, sign-out and the account. */
 #include <string.h>
 
+#include "account.h"
+#include "account_actions.h"
 #include "auth.h"
 #include "authorize.h"
 #include "browser.h"
 #include "consent.h"
 #include "front.h"
+#include "logout.h"
 #include "password_pool.h"
 #include "runtime/server.h"
 #include "sign_in.h"
@@ -51,6 +54,13 @@ static const struct route ROUTES[] = {
     {HTTP_POST, "/select-account", sign_in_handle_select, FORM_MAX, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/consent", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_POST, "/consent", consent_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET | HTTP_POST, "/logout", logout_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/account", account_handle, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/account/*", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/account/password", account_change_password, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/account/end-session", account_end_session, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/account/withdraw", account_withdraw, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/account/sign-out-everywhere", account_everywhere, FORM_MAX, CALLER_NOBODY, CORS_NONE},
 };
 
 static void set_contact(const void *ctx, json_t *site)

@@ -35,6 +35,12 @@ char *view_message(struct http_request *req, const char *ui_locales, const char 
     return page_message(req, auth.pages, language_of(req, ui_locales), key, values);
 }
 
+void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind, const char *name)
+{
+    const char *text = view_message(req, ui_locales, mem_printf(req, "%s.%s", kind, name), NULL);
+    json_append_string(list, *text != '\0' ? text : name);
+}
+
 /* Only links that a browser opens as a page. */
 static void set_link(json_t *object, const char *name, const char *uri)
 {
@@ -256,7 +262,7 @@ void view_reenter(struct http_request *req, const char *path, const struct form 
 {
     const char *request = view_encode(req, form);
     if (strlen(request) <= VIEW_URL_MAX) {
-        view_redirect(req, mem_printf(req, "%s?%s", path, request));
+        view_redirect(req, *request == '\0' ? path : mem_printf(req, "%s?%s", path, request));
         return;
     }
     json_t *values = view_values(req);
