@@ -19,7 +19,7 @@ enum {
 
 static const struct algorithm {
     const char *name, *kty, *crv;
-    const char *members[5]; /* RFC 7638 §3.2, RFC 8037 §2 */
+    const char *members[5]; /* RFC 7638 §3.2, RFC 8037 §2, in the order of RFC 7638 §3.3 */
     unsigned hash_bits;
     size_t key_len;       /* bytes of x, y and d; the least of k; 0 for RSA */
     size_t signature_len; /* 0: that of the modulus */
@@ -374,7 +374,7 @@ enum jose_alg jose_key_alg(const struct jose_key *key)
 char *jose_key_thumbprint(const void *ctx, const struct jose_key *key)
 {
     uint8_t hash[DIGEST_SHA256_LEN];
-    char *text = json_dumps(key->members, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(key->members, JSON_COMPACT);
     require(text != NULL);
     digest_sha256(bytes_of(text), hash);
     mem_wipe(text, strlen(text));

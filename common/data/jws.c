@@ -13,7 +13,7 @@ static enum op_err read_header(const void *ctx, struct bytes text, struct jose_h
     json_t *object;
     static const char media[] = "application/";
     enum op_err err = json_read(ctx, text, &object);
-    if (err != OP_OK || !json_is_object(object) || json_get_string(object, "alg", &alg) != OP_OK ||
+    if (err != OP_OK || json_get_string(object, "alg", &alg) != OP_OK ||
         json_object_get(object, "crit") != NULL || json_object_get(object, "b64") != NULL)
         return OP_INVALID;
     err = json_get_string(object, "kid", &header.kid);

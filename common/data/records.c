@@ -70,19 +70,16 @@ enum op_err records_unpack_any(const void *ctx, const ProtobufCMessageDescriptor
     return OP_OK;
 }
 
-/* What the record says it needs, by its field of that name; 1 when it says nothing. */
+/* What the record says it needs, by its field of that name; 0 when it says nothing. */
 static uint32_t needs_of(const ProtobufCMessage *message)
 {
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "needs");
     if (field == NULL)
-        return 1;
+        return 0;
     assert(field->type == PROTOBUF_C_TYPE_UINT32 && field->label == PROTOBUF_C_LABEL_OPTIONAL);
-    const char *base = (const char *)message;
-    protobuf_c_boolean has;
     uint32_t needs;
-    memcpy(&has, base + field->quantifier_offset, sizeof has);
-    memcpy(&needs, base + field->offset, sizeof needs);
-    return has ? needs : 1;
+    memcpy(&needs, (const char *)message + field->offset, sizeof needs);
+    return needs;
 }
 
 enum op_err records_unpack(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in, void *ret)

@@ -71,8 +71,10 @@ static void depth_and_size_are_bounded(void **state)
     assert_int_equal(read_nested(ctx, 32), OP_OK);
     assert_int_equal(read_nested(ctx, 33), OP_TOO_LARGE);
     assert_int_equal(read_nested(ctx, 100000), OP_TOO_LARGE);
-    const char *in_string = "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[\"]";
+    const char *in_string = "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]";
+    const char *behind_string = "[\"\\\\\",[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
     assert_int_equal(json_read(ctx, bytes_of(in_string), &value), OP_OK);
+    assert_int_equal(json_read(ctx, bytes_of(behind_string), &value), OP_TOO_LARGE);
     size_t max = 256 * 1024;
     char *text = mem_array(ctx, char, max + 2);
     memset(text, ' ', max + 1);

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,6 +233,26 @@ static void a_wish_is_taken_once(void **state)
     assert_int_equal(kv_run_wait(f->kv, KV_JWKS, take_wish, &taken), OP_DENIED); /* it stays */
 }
 
+static void count_ring(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void a_wish_is_heard(void **state)
+{
+    struct fixture *f = *state;
+    Rec__RotationWish *wish = records_new(f, &rec__rotation_wish__descriptor);
+    struct pollfd fd = {.fd = kv_event_fd(f->kv), .events = POLLIN};
+    unsigned rings = 0;
+    assert_int_equal(kv_watch(f->kv, KV_JWKS, count_ring, &rings), OP_OK);
+    kv_dispatch(f->kv);
+    rings = 0;
+    assert_int_equal(kv_run_wait(f->kv, KV_JWKS, put_wish, wish), OP_OK);
+    for (int i = 0; i < 5 && rings == 0 && poll(&fd, 1, 1000) == 1; i++)
+        kv_dispatch(f->kv);
+    assert_int_equal(rings, 1);
+}
+
 static void only_a_current_key_signs(void **state)
 {
     struct fixture *f = *state;
@@ -400,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_private_key_is_never_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_of_a_newer_version_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wish_is_taken_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wish_is_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(only_a_current_key_signs, setup, teardown),
         cmocka_unit_test_setup_teardown(rotation_is_followed_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_of_two_current_keys_signs, setup, teardown),
