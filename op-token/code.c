@@ -88,7 +88,9 @@ struct redemption {
     enum code_verdict verdict;
     struct oauth_error error;
     bool offline;
-    bool dead; /* set by the second commit: the replay was faster */
+    bool dead;      /* set by the second commit: the replay was faster */
+    bool created;   /* for a replay: the first use's family is there ... */
+    unsigned looks; /* ... after so many looks */
 };
 
 static struct bytes family_id_of(const struct redemption *job)
@@ -209,11 +211,15 @@ static void family_stored(enum op_err result, void *arg)
 
 /* --- a replay --- */
 
+static struct bytes spent_family(const struct redemption *job)
+{
+    const Rec__SpentCode *spent = job->facts.spent;
+    return bytes_from(spent->family_id.data, spent->family_id.len);
+}
+
 static enum op_err kill_family(struct kv_txn *txn, void *arg)
 {
-    const struct redemption *job = arg;
-    const Rec__SpentCode *spent = job->facts.spent;
-    return families_kill(txn, bytes_from(spent->family_id.data, spent->family_id.len), "code_replayed");
+    return families_kill(txn, spent_family(arg), "code_replayed");
 }
 
 static void family_killed(enum op_err result, void *arg)
@@ -229,6 +235,36 @@ static void family_killed(enum op_err result, void *arg)
     token_refuse(job->token, &job->error);
 }
 
+/* The first use may stand between its two commits: of two that race with one code the first is to win, so
+ * the replay waits a moment for its family. A first use that is later still finds the mark of the dead. */
+enum { LOOK_EVERY_MS = 10, LOOKS_MAX = 100 };
+
+static void look_again(evutil_socket_t fd, short what, void *arg);
+
+static enum op_err look_for_family(struct kv_txn *txn, void *arg)
+{
+    struct redemption *job = arg;
+    Rec__Family *family;
+    enum op_err err = families_get(txn, job->token->http, spent_family(job), &family);
+    job->created = err == OP_OK || err == OP_DENIED;
+    return err == OP_ABSENT || err == OP_DENIED ? OP_OK : err;
+}
+
+static void wait_or_kill(enum op_err result, void *arg)
+{
+    static const struct timeval pause = {.tv_usec = LOOK_EVERY_MS * 1000};
+    struct redemption *job = arg;
+    bool patient = result == OP_OK && !job->created && job->looks++ < LOOKS_MAX;
+    if (!patient || event_base_once(server_base(), -1, EV_TIMEOUT, look_again, job, &pause) != 0)
+        kv_run(server_kv(), KV_TOKENS, kill_family, family_killed, job);
+}
+
+static void look_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    kv_run(server_kv(), KV_READ_ONLY, look_for_family, wait_or_kill, arg);
+}
+
 static void code_taken(enum op_err result, void *arg)
 {
     struct redemption *job = arg;
@@ -238,7 +274,7 @@ static void code_taken(enum op_err result, void *arg)
     else if (job->verdict == CODE_REFUSE)
         token_refuse(job->token, &job->error);
     else if (job->verdict == CODE_REPLAY)
-        kv_run(kv, KV_TOKENS, kill_family, family_killed, job);
+        kv_run(kv, KV_READ_ONLY, look_for_family, wait_or_kill, job);
     else if (may_refresh(job))
         kv_run(kv, KV_TOKENS, store_family, family_stored, job);
     else

@@ -21,5 +21,6 @@ enum code_verdict {
 /* Pure. ret_error is set unless the verdict is CODE_REDEEM. */
 enum code_verdict code_decide(const struct code_facts *facts, struct oauth_error *ret_error);
 
-/* Redeems in two commits: takes the code (codes), then stores the family (tokens). Replies. */
+/* Redeems in two commits: takes the code (codes), then stores the family (tokens). A replay waits up to a
+ * second for the family of the first use, so that of two that race one wins, and then kills it. Replies. */
 void code_grant(struct token_request *token);

@@ -24,7 +24,7 @@ static const struct param PARAMS[] = {
     PARAM(struct token_params, code, PARAM_OPTIONAL, 256, param_is_vschar),
     PARAM(struct token_params, redirect_uri, PARAM_OPTIONAL, 2048, NULL),
     PARAM(struct token_params, code_verifier, PARAM_OPTIONAL, 128, pkce_verifier_is_valid),
-    PARAM(struct token_params, refresh_token, PARAM_OPTIONAL, 512, param_is_vschar),
+    PARAM(struct token_params, refresh_token, PARAM_OPTIONAL, 4096, param_is_vschar),
     PARAM(struct token_params, scope, PARAM_OPTIONAL, 2048, NULL),
     PARAM(struct token_params, client_id, PARAM_OPTIONAL, CLIENT_ID_MAX, param_is_vschar),
     PARAM(struct token_params, client_secret, PARAM_OPTIONAL, 512, param_is_vschar),
