@@ -12,6 +12,7 @@
 #include "protocol/scope.h"
 #include "runtime/settings.h"
 #include "store/clients.h"
+#include "store/keyring.h"
 
 enum { CLIENT_ID_BYTES = 16, CLIENT_SECRET_BYTES = 32, LIST_AT_ONCE = 256 };
 
@@ -108,6 +109,32 @@ static void note_unknown_scopes(const Rec__Client *client, const struct scope_ca
                     client->scopes[i]);
 }
 
+struct alg_job {
+    const void *ctx;
+    const char *alg;
+    size_t keys, of_alg;
+};
+
+static enum op_err count_keys(struct kv_txn *txn, void *arg)
+{
+    struct alg_job *job = arg;
+    Rec__SigningKey **keys;
+    enum op_err err = signing_keys_list(txn, job->ctx, &keys, &job->keys);
+    job->of_alg = 0;
+    for (size_t i = 0; err == OP_OK && i < job->keys; i++)
+        job->of_alg += keys[i]->alg != NULL && strcmp(keys[i]->alg, job->alg) == 0;
+    return err;
+}
+
+/* Until op-discovery has run there are no keys at all, which says nothing. */
+static void note_missing_keys(const struct app *app, const Rec__Client *client)
+{
+    struct alg_job job = {.ctx = app->ctx, .alg = client->id_token_signed_response_alg};
+    if (job.alg != NULL && app_read(app, count_keys, &job) == OP_OK && job.keys > 0 && job.of_alg == 0)
+        fprintf(stderr, "opctl: note: there is no signing key of %s yet (signing_algs in the section [op-discovery] lists what "
+                "keys are made of)\n", job.alg);
+}
+
 static int read_catalogue(const struct app *app, struct scope_catalogue *ret)
 {
     const char *why;
@@ -158,6 +185,7 @@ static int run_add(struct app *app)
     if (wrong != NULL)
         return app_usage(app, "%s", wrong);
     note_unknown_scopes(job.client, &catalogue);
+    note_missing_keys(app, job.client);
     job.client->client_id = rand_token(app->ctx, CLIENT_ID_BYTES);
     settle_secret(&job);
     enum op_err err = app_write(app, KV_CLIENTS, insert_client, &job);
@@ -249,6 +277,7 @@ static int run_change(struct app *app)
     if (job.why != NULL)
         return app_usage(app, "%s", job.why);
     note_unknown_scopes(job.client, &catalogue);
+    note_missing_keys(app, job.client);
     return say_sheet(app, job.client, job.secret, "client changed");
 }
 
@@ -346,17 +375,18 @@ static const struct cli_option CHANGE_OPTIONS[] = {
     {"clear", "OPTION", true, "take an option back", CLIENT_CLEARABLE},
 };
 
+static const struct kv_store REGISTER_STORES[] = {{KV_CLIENTS, true}, {KV_JWKS, false}};
 static const struct kv_store WRITE_STORES[] = {{KV_CLIENTS, true}};
 static const struct kv_store READ_STORES[] = {{KV_CLIENTS, false}};
 
 #define ONE_CLIENT CLI_ARGUMENTS("CLIENT_ID", 1, 1)
 
 const struct cli_command CLIENT_COMMANDS[] = {
-    {"client", "add", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(ADD_OPTIONS), CLI_STORES(WRITE_STORES), .run = run_add,
+    {"client", "add", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(ADD_OPTIONS), CLI_STORES(REGISTER_STORES), .run = run_add,
      .help = "Register a client and print what its own configuration needs, the secret this once."},
     {"client", "list", CLI_ARGUMENTS("", 0, 0), CLI_STORES(READ_STORES), .run = run_list, .help = "List all clients."},
     {"client", "show", ONE_CLIENT, CLI_STORES(READ_STORES), .run = run_show, .help = "Show a client's registration."},
-    {"client", "change", ONE_CLIENT, CLI_OPTIONS(CHANGE_OPTIONS), CLI_STORES(WRITE_STORES), .run = run_change,
+    {"client", "change", ONE_CLIENT, CLI_OPTIONS(CHANGE_OPTIONS), CLI_STORES(REGISTER_STORES), .run = run_change,
      .help = "Change a client's registration; a list that is given replaces the one there was."},
     {"client", "secret", ONE_CLIENT, CLI_STORES(WRITE_STORES), .run = run_secret,
      .help = "Give a client another secret and print it once; the old one stops working."},

@@ -1,0 +1,32 @@
+"""A removal is written to four environments, one commit each. Killed before any of them, it is simply done again, and
+what takes power away has come first."""
+import subprocess
+
+import pytest
+
+from test_opctl import OPCTL, PASSWORD, Home
+
+STEPS = ["set_disabled", "delete_password", "end_sessions", "kill_families", "delete_consents", "delete_user"]
+
+
+def kill_at(home, function, *words):
+    """Runs opctl in a debugger and kills it with -9 where it reaches the function."""
+    done = subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", f"break {function}", "-ex", "run",
+                           "-ex", "kill", "--args", OPCTL, "--config", home.conf, *words],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    assert f", {function} (" in done.stdout and "killed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("function", STEPS)
+def test_a_removal_that_is_cut_short_is_done_again(tmp_path, function):
+    home = Home(tmp_path)
+    home.ok("init", "--unowned")
+    made = home.ok("user", "add", "alice", stdin=PASSWORD)
+    kill_at(home, function, "user", "remove", "alice")
+    left = home.ok("user", "show", "alice")
+    assert left["user_id"] == made["user_id"]
+    assert left["state"] == ("enabled" if function == STEPS[0] else "disabled")
+    assert left["has_password"] == (function in STEPS[:2])
+    home.ok("user", "remove", "alice")
+    assert home.ok("user", "list") == []
+    home.ok("user", "add", "alice", stdin=PASSWORD)
