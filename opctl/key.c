@@ -103,6 +103,6 @@ const struct cli_command KEY_COMMANDS[] = {
     {"key", "show", CLI_ARGUMENTS("KID", 1, 1), CLI_STORES(READ_STORES), .run = run_show,
      .help = "Show a signing key with its public JWK."},
     {"key", "rotate", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(ROTATE_OPTIONS), CLI_STORES(WRITE_STORES), .run = run_rotate,
-     .help = "Tell op-discovery to rotate the signing keys; clients that cache them are given time to notice."},
+     .help = "Tell op-discovery to rotate the signing keys: the next ones, published long ago, sign from now on; the old ones stay published."},
     {0},
 };
