@@ -53,6 +53,9 @@ static void metrics(struct http_request *req)
     struct buf out = buf_make(req);
     buf_printf(&out, "# TYPE partita_ready gauge\npartita_ready %d\n", admin.not_ready() == NULL ? 1 : 0);
     buf_printf(&out, "# TYPE partita_build_info gauge\npartita_build_info{version=\"%s\"} 1\n", PARTITA_VERSION);
+    buf_printf(&out, "# TYPE partita_connections gauge\npartita_connections %u\n", http_connections(admin.http));
+    buf_printf(&out, "# TYPE partita_accept_failures_total counter\npartita_accept_failures_total %llu\n",
+               (unsigned long long)http_accept_failures(admin.http));
     for (size_t i = 0; i < admin.store_count; i++)
         add_store(&out, admin.stores[i].env);
     buf_add(&out, metrics_text(req));

@@ -6,6 +6,7 @@ struct admin {
     struct kv *kv;
     const struct kv_store *stores;
     size_t store_count;
+    const struct http_server *http;
     const char *(*not_ready)(void); /* NULL when ready, else why not */
 };
 

@@ -16,6 +16,12 @@ static bool path_matches(const char *pattern, const char *path)
     return strncmp(pattern, path, len - 1) == 0 && path[len - 1] != '\0';
 }
 
+const char *route_path(const char *prefix, const char *path)
+{
+    size_t len = strlen(prefix);
+    return strncmp(path, prefix, len) == 0 && path[len] == '/' ? path + len : path;
+}
+
 static unsigned admitted(const struct route *route)
 {
     return route->methods | ((route->methods & HTTP_GET) != 0 ? (unsigned)HTTP_HEAD : 0) | HTTP_OPTIONS;
@@ -24,6 +30,8 @@ static unsigned admitted(const struct route *route)
 struct route_plan route_decide(const struct route *routes, size_t count, enum http_method method, const char *path)
 {
     struct route_plan plan = {.status = 404};
+    if (method == HTTP_OPTIONS && strcmp(path, "*") == 0)
+        return (struct route_plan){.status = 204, .allowed = HTTP_OPTIONS};
     for (size_t i = 0; i < count; i++) {
         if (!path_matches(routes[i].path, path))
             continue;
@@ -137,6 +145,7 @@ static void answer_options(struct http_request *req, const struct route_plan *pl
 long route_head(struct http_request *req, void *arg)
 {
     const struct route_table *table = arg;
+    req->path = route_path(table->prefix, req->path);
     struct route_plan plan = route_decide(table->routes, table->count, req->method, req->path);
     if (plan.route != NULL)
         set_cors_fields(req, table, &plan);

@@ -23,6 +23,7 @@ struct route {
 struct route_table {
     const struct route *routes;
     size_t count;
+    const char *prefix; /* the path of the issuer, "" for none: left out of req->path before routes are compared */
     struct kv *kv;
     void (*not_found)(struct http_request *req, int status);
 };
@@ -30,9 +31,11 @@ struct route_table {
 /* What happens to a request, by the table alone. */
 struct route_plan {
     const struct route *route; /* the row of this path and method, or any row of this path; NULL: none has the path */
-    int status;                /* 0: the row's handler; 204: OPTIONS; 404; 405 */
+    int status;                /* 0: the row's handler; 204: OPTIONS, of "*" too; 404; 405 */
     unsigned allowed;          /* methods of the path, HEAD and OPTIONS among them */
 };
+/* path without the prefix, where it starts with it. Points into path. */
+const char *route_path(const char *prefix, const char *path);
 struct route_plan route_decide(const struct route *routes, size_t count, enum http_method method, const char *path);
 
 /* The CORS fields of a reply (Fetch standard §3.2). origin_known matters for CORS_CLIENT_ORIGINS only. */

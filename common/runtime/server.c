@@ -282,6 +282,12 @@ static void on_breach(int status, const char *what, const char *client_address, 
     log_event(LOG_LEVEL_WARNING, "bad_framing", NULL, NULL, "status", number, "what", what, "address", client_address, NULL);
 }
 
+static const char *issuer_path(void)
+{
+    const char *path = strchr(strstr(settings.issuer, "://") + 3, '/'); /* its check saw to the scheme */
+    return path == NULL ? "" : path;
+}
+
 static void make_http(struct server *server)
 {
     const struct server_description *d = server->description;
@@ -289,9 +295,7 @@ static void make_http(struct server *server)
     memcpy(routes, ADMIN_ROUTES, sizeof ADMIN_ROUTES);
     if (d->route_count != 0)
         memcpy(routes + ADMIN_ROUTE_COUNT, d->routes, d->route_count * sizeof *routes);
-    server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, server->kv, d->not_found};
-    struct admin admin = {server->kv, d->stores, d->store_count, not_ready};
-    admin_setup(&admin);
+    server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, issuer_path(), server->kv, d->not_found};
     struct http_limits limits = {
         .connections_max = (unsigned)settings.connections_max,
         .drain_idle_ms = (unsigned)settings.balancer_keepalive * 1000 + DRAIN_BEYOND_KEEPALIVE_MS,
@@ -301,6 +305,8 @@ static void make_http(struct server *server)
             limits.body_max = routes[i].body_max;
     struct http_hooks hooks = {route_head, route_request, on_finished, on_breach, &server->table};
     server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items, settings.trusted_proxies.count);
+    struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready};
+    admin_setup(&admin);
 }
 
 static bool listen_on(struct server *server, const char **ret_why)
