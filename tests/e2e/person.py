@@ -53,6 +53,7 @@ class Person:
         self.username = username or partita.info["user"]["username"]
         self.password = password or partita.info["user"]["password"]
         self.http = requests.Session()
+        self.http.trust_env = False  # no bundle or proxy of this machine
         self.http.verify = partita.verify
         self.http.headers["Accept-Language"] = "en"
 
