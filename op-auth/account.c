@@ -150,6 +150,25 @@ static void set_forms(const struct page *page, json_t *values)
     }
 }
 
+/* values.error, and which field of the password form it is about. */
+static void set_error(const struct page *page, json_t *values)
+{
+    static const char *const about[][2] = {
+        {"password.too_short", "new"}, {"password.too_long", "new"}, {"password.same", "new"},
+        {"password.not_repeated", "repeat"},
+    };
+    const char *field = "current";
+    if (page->error == NULL)
+        return;
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+        if (strcmp(page->error, about[i][0]) == 0)
+            field = about[i][1];
+    }
+    json_set_string(values, "error", view_message(page->req, NULL, page->error, values));
+    json_set_string(values, "error_field", field);
+    json_set_bool(values, mem_printf(page->req, "error_%s", field), true);
+}
+
 static void show_sign_in(const struct page *page)
 {
     struct interaction interaction = {.purpose = INTERACTION_SIGN_IN, .created_at = clock_now()};
@@ -173,8 +192,7 @@ static void has_looked(enum op_err result, void *arg)
     set_forms(page, values);
     json_set(values, "sessions", session_list(page));
     json_set(values, "consents", consent_list(page));
-    if (page->error != NULL)
-        json_set_string(values, "error", view_message(page->req, NULL, page->error, values));
+    set_error(page, values);
     if (page->notice != NULL)
         json_set_string(values, "notice", view_message(page->req, NULL, page->notice, values));
     view_page(page->req, page->status, "account", NULL, values);

@@ -58,6 +58,7 @@ void view_set_client(json_t *values, const Rec__Client *client)
     set_link(object, "uri", client->client_uri);
     set_link(object, "policy_uri", client->policy_uri);
     set_link(object, "tos_uri", client->tos_uri);
+    json_set_bool(object, "links", json_object_size(object) > 1);
     json_set(values, "client", object);
     json_decref(object);
 }
