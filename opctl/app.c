@@ -162,8 +162,9 @@ static enum op_err check_issuers(struct kv_txn *txn, void *arg)
             check->why = mem_printf(check->app->ctx, "environment %s has no usable record (%s): run opctl init%s", name,
                                     op_err_name(err), kv_env_is_volatile(check->stores[i].env) ? " --volatile" : "");
         else if (strcmp(record->issuer == NULL ? "" : record->issuer, settings.issuer) != 0)
-            check->why = mem_printf(check->app->ctx, "environment %s belongs to the issuer %s, but the configuration says %s",
-                                    name, record->issuer == NULL ? "(none)" : record->issuer, settings.issuer);
+            check->why = mem_printf(check->app->ctx,
+                                    "environment %s belongs to the issuer %s, but the configuration says %s", name,
+                                    record->issuer == NULL ? "(none)" : record->issuer, settings.issuer);
         if (check->why != NULL)
             return OP_OK;
     }

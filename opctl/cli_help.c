@@ -4,9 +4,9 @@
 
 static void add_option(struct buf *out, const struct cli_option *option)
 {
-    struct buf left = buf_make(out->ctx);
-    buf_printf(&left, "--%s%s%s", option->name, option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
-    buf_printf(out, "  %-32s %s", buf_string(&left), option->help);
+    const char *value = option->value == NULL ? "" : option->value;
+    char *left = mem_printf(out->ctx, "--%s%s%s", option->name, *value == '\0' ? "" : " ", value);
+    buf_printf(out, "  %-32s %s", left, option->help);
     if (option->choices != NULL) {
         buf_add(out, ": ");
         for (size_t i = 0; option->choices[i] != NULL; i++)

@@ -105,8 +105,8 @@ static void note_unknown_scopes(const Rec__Client *client, const struct scope_ca
     bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
     for (size_t i = 0; for_people && i < client->n_scopes; i++)
         if (scope_find(catalogue, client->scopes[i]) == NULL)
-            fprintf(stderr, "opctl: note: no claims belong to the scope %s (custom_scopes in the section [all] gives it some)\n",
-                    client->scopes[i]);
+            fprintf(stderr, "opctl: note: no claims belong to the scope %s (custom_scopes in the section [all] "
+                    "gives it some)\n", client->scopes[i]);
 }
 
 struct alg_job {
@@ -131,8 +131,8 @@ static void note_missing_keys(const struct app *app, const Rec__Client *client)
 {
     struct alg_job job = {.ctx = app->ctx, .alg = client->id_token_signed_response_alg};
     if (job.alg != NULL && app_read(app, count_keys, &job) == OP_OK && job.keys > 0 && job.of_alg == 0)
-        fprintf(stderr, "opctl: note: there is no signing key of %s yet (signing_algs in the section [op-discovery] lists what "
-                "keys are made of)\n", job.alg);
+        fprintf(stderr, "opctl: note: there is no signing key of %s yet (signing_algs in the section [op-discovery] "
+                "lists what keys are made of)\n", job.alg);
 }
 
 static int read_catalogue(const struct app *app, struct scope_catalogue *ret)
@@ -165,7 +165,8 @@ static enum op_err insert_client(struct kv_txn *txn, void *arg)
 
 static int run_add(struct app *app)
 {
-    struct client_job job = {.app = app, .client = records_new(app->ctx, &rec__client__descriptor), .fresh = new_secret(app)};
+    struct client_job job = {
+        .app = app, .client = records_new(app->ctx, &rec__client__descriptor), .fresh = new_secret(app)};
     struct scope_catalogue catalogue;
     const char *method = cli_value(&app->line, "auth-method");
     if (cli_has(&app->line, "public") && method != NULL && strcmp(method, "none") != 0)
@@ -211,7 +212,8 @@ static enum op_err list_clients(struct kv_txn *txn, void *arg)
 
 static int run_list(struct app *app)
 {
-    static const char *const columns[] = {"client_id", "client_name", "state", "token_endpoint_auth_method", "redirect_uris", NULL};
+    static const char *const columns[] = {
+        "client_id", "client_name", "state", "token_endpoint_auth_method", "redirect_uris", NULL};
     json_t *array = json_make_array(app->ctx);
     struct list_job job = {.ctx = app->ctx};
     do {
@@ -365,12 +367,12 @@ static int run_remove(struct app *app)
 static const struct cli_option ADD_OPTIONS[] = {
     CLIENT_FIELD_OPTIONS,
     {"public", NULL, false, "has no secret: runs in a browser or on a phone, and must use PKCE", NULL},
-    {"native", NULL, false, "an application on a person's own machine: public unless --auth-method says otherwise", NULL},
+    {"native", NULL, false, "on a person's own machine: public unless --auth-method says otherwise", NULL},
     {"first-party", NULL, false, "belongs to the operator: people are not asked for consent", NULL},
 };
 static const struct cli_option CHANGE_OPTIONS[] = {
     CLIENT_FIELD_OPTIONS,
-    {"native", "YES-NO", false, "an application on a person's own machine", CLI_YES_NO},
+    {"native", "YES-NO", false, "on a person's own machine", CLI_YES_NO},
     {"first-party", "YES-NO", false, "belongs to the operator: people are not asked for consent", CLI_YES_NO},
     {"clear", "OPTION", true, "take an option back", CLIENT_CLEARABLE},
 };

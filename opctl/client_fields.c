@@ -15,8 +15,9 @@ enum { TEXT_MAX_LEN = 200, URI_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 
 const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "client_credentials", NULL};
 const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "none", NULL};
 const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
-const char *const CLIENT_CLEARABLE[] = {"redirect-uri", "post-logout-redirect-uri", "audience", "rotate", "id-token-alg", "default-max-age",
-                                        "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
+const char *const CLIENT_CLEARABLE[] = {
+    "redirect-uri", "post-logout-redirect-uri", "audience", "rotate", "id-token-alg", "default-max-age", "client-uri",
+    "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
 
 /* --- fields by name: the option, the record's member --- */
 

@@ -66,7 +66,8 @@ static int run_withdraw(struct app *app)
         return status;
     enum op_err err = app_write(app, KV_SESSIONS, withdraw, &job);
     if (err == OP_ABSENT)
-        return app_fail("user %s has given client %s no consent (opctl consent list %s shows all)", user, job.client_id, user);
+        return app_fail("user %s has given client %s no consent (opctl consent list %s shows all)", user, job.client_id,
+                        user);
     if (err != OP_OK)
         return app_fail_store(err, "the consent");
     app_wait_until(job.since);

@@ -133,8 +133,8 @@ static int check_one(const struct init *init, enum kv_env env)
     if (err != OP_OK)
         status = app_fail_store(err, mem_printf(init->app->ctx, "the record of environment %s", kv_env_name(env)));
     else if (job.found != NULL && (job.found->issuer == NULL || strcmp(job.found->issuer, settings.issuer) != 0))
-        status = app_fail("environment %s belongs to the issuer %s, not to %s: change the configuration back, or choose "
-                          "another state directory", kv_env_name(env),
+        status = app_fail("environment %s belongs to the issuer %s, not to %s: change the configuration back, or "
+                          "choose another state directory", kv_env_name(env),
                           job.found->issuer == NULL ? "(none)" : job.found->issuer, settings.issuer);
     else if (init->sizes[env] != 0 && init->sizes[env] != stats.map_bytes)
         status = app_fail("environment %s is made already with a map of %ju bytes, which is fixed", kv_env_name(env),
@@ -223,7 +223,8 @@ static int make_credentials(const struct app *app, const char *dir)
 static int run_init(struct app *app)
 {
     const char *credentials = cli_value(&app->line, "credentials");
-    struct init init = {.app = app, .is_volatile = cli_has(&app->line, "volatile"), .unowned = cli_has(&app->line, "unowned")};
+    struct init init = {
+        .app = app, .is_volatile = cli_has(&app->line, "volatile"), .unowned = cli_has(&app->line, "unowned")};
     if (credentials != NULL) {
         if (init.is_volatile || init.unowned || cli_has(&app->line, "map-size"))
             return app_usage(app, "--credentials stands alone: it makes no environments");
@@ -249,7 +250,7 @@ static const struct cli_option OPTIONS[] = {
     {"volatile", NULL, false, "make the volatile environments in runtime_dir instead of the durable ones", NULL},
     {"map-size", "ENV=SIZE", true, "size of an environment's map, fixed when it is made: 64MiB, 1GiB", NULL},
     {"unowned", NULL, false, "leave users and groups alone: an installation of one user, for tests", NULL},
-    {"credentials", "DIR", false, "make no environments but the keys seal-key, token-key and form-key in DIR, if absent", NULL},
+    {"credentials", "DIR", false, "make only seal-key, token-key and form-key in DIR, those that are absent", NULL},
 };
 
 const struct cli_command INIT_COMMANDS[] = {

@@ -39,7 +39,8 @@ static enum op_err list_keys(struct kv_txn *txn, void *arg)
 
 static int run_list(struct app *app)
 {
-    static const char *const columns[] = {"kid", "alg", "state", "created_at", "current_at", "retired_at", "unpublish_at", NULL};
+    static const char *const columns[] = {
+        "kid", "alg", "state", "created_at", "current_at", "retired_at", "unpublish_at", NULL};
     struct key_job job = {.app = app};
     enum op_err err = app_read(app, list_keys, &job);
     if (err != OP_OK)

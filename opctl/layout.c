@@ -34,8 +34,9 @@ static enum op_err find_group(const void *ctx, enum kv_env env, bool writers, gi
     char *name = group_name(ctx, env, writers);
     const struct group *group = getgrnam(name);
     if (group == NULL) {
-        *ret_why = mem_printf(ctx, "there is no group %s: run systemd-sysusers with deploy/systemd/partita.sysusers.conf "
-                              "(sysusers.d), or use --unowned for an installation of one user", name);
+        *ret_why = mem_printf(ctx, "there is no group %s: run systemd-sysusers with "
+                              "deploy/systemd/partita.sysusers.conf (sysusers.d), or use --unowned for an "
+                              "installation of one user", name);
         return OP_ABSENT;
     }
     *ret = group->gr_gid;

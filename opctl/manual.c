@@ -9,11 +9,12 @@
 static const char HEAD[] =
     ".TH OPCTL 1 \"\" \"Partita " PARTITA_VERSION "\" \"Partita\"\n"
     ".SH NAME\nopctl \\- the operator's command of the OpenID Provider Partita\n"
-    ".SH SYNOPSIS\n.B opctl\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...] [\\fIOPTION\\fR...]\n"
+    ".SH SYNOPSIS\n.B opctl\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] \\fICOMMAND\\fR "
+    "[\\fIARGUMENT\\fR...] [\\fIOPTION\\fR...]\n"
     ".SH DESCRIPTION\n"
-    "opctl reads and changes what the servers of Partita share: users, clients, signing keys, sessions, tokens and consents. "
-    "It works on the environments themselves, opens for writing only those that a command changes, and needs no server to run. "
-    "What it changes holds from the servers' next request on.\n.PP\n"
+    "opctl reads and changes what the servers of Partita share: users, clients, signing keys, sessions, tokens and "
+    "consents. It works on the environments themselves, opens for writing only those that a command changes, and needs "
+    "no server to run. What it changes holds from the servers' next request on.\n.PP\n"
     "Run it as root, or as the user opctl, who is in every group of sysusers.d; init needs root.\n.PP\n"
     "Passwords are typed twice at the terminal, or are the first line of standard input; never an argument. "
     "Secrets are shown once, when they are made: only hashes are stored.\n";
@@ -65,10 +66,10 @@ static void put_option(const struct cli_option *option)
 
 static void put_command(const struct cli_command *command)
 {
-    printf(".SS opctl %s%s%s", command->noun, command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb);
-    putchar(command->arguments[0] == '\0' ? '\n' : ' ');
-    if (command->arguments[0] != '\0')
-        puts(command->arguments);
+    printf(".SS opctl %s", command->noun);
+    if (command->verb != NULL)
+        printf(" %s", command->verb);
+    printf("%s%s\n", command->arguments[0] == '\0' ? "" : " ", command->arguments);
     put_text(command->help);
     putchar('\n');
     for (size_t i = 0; i < command->option_count; i++)

@@ -101,8 +101,10 @@ void print_table(const json_t *array, const char *const *columns)
     }
     for (size_t c = 0; c < count && rows > 0; c++)
         print_cell(columns[c], widths[c], c + 1 == count);
-    for (size_t r = 0; r < rows; r++)
+    for (size_t r = 0; r < rows; r++) {
+        const json_t *row = json_array_get(array, r);
         for (size_t c = 0; c < count; c++)
-            print_cell(print_text(scratch, json_object_get(json_array_get(array, r), columns[c])), widths[c], c + 1 == count);
+            print_cell(print_text(scratch, json_object_get(row, columns[c])), widths[c], c + 1 == count);
+    }
     talloc_free(scratch);
 }

@@ -141,7 +141,8 @@ static const struct kv_store END_STORES[] = {{KV_SESSIONS, true}, {KV_USERS, tru
 const struct cli_command SESSION_COMMANDS[] = {
     {"session", "list", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(LIST_OPTIONS), CLI_STORES(LIST_STORES), .run = run_list,
      .help = "List the sign-on sessions."},
-    {"session", "show", CLI_ARGUMENTS("SID", 1, 1), CLI_STORES(SHOW_STORES), .run = run_show, .help = "Show a session."},
+    {"session", "show", CLI_ARGUMENTS("SID", 1, 1), CLI_STORES(SHOW_STORES), .run = run_show,
+     .help = "Show a session."},
     {"session", "end", CLI_ARGUMENTS("[SID...]", 0, 256), CLI_OPTIONS(END_OPTIONS), CLI_STORES(END_STORES),
      .run = run_end, .help = "End sessions; tokens without offline_access end with them."},
     {0},

@@ -111,7 +111,8 @@ static int add_to_list(struct token_job *job, const Rec__Family *family)
 
 static int run_list(struct app *app)
 {
-    static const char *const columns[] = {"family", "state", "user_id", "client_id", "last_used", "offline", "scope", NULL};
+    static const char *const columns[] = {
+        "family", "state", "user_id", "client_id", "last_used", "offline", "scope", NULL};
     struct token_job job = {.app = app, .found = json_make_array(app->ctx)};
     int status = for_each_family(&job, add_to_list);
     return status != APP_OK ? status : app_list(app, job.found, columns);
@@ -121,7 +122,8 @@ static int run_list(struct app *app)
 
 static int read_id(struct token_job *job, const char *text)
 {
-    if (codec_from_base64url(job->app->ctx, bytes_of(text), &job->family_id) != OP_OK || job->family_id.len != FAMILY_ID_LEN)
+    enum op_err err = codec_from_base64url(job->app->ctx, bytes_of(text), &job->family_id);
+    if (err != OP_OK || job->family_id.len != FAMILY_ID_LEN)
         return app_usage(job->app, "%s is no family: opctl token list shows them", text);
     return APP_OK;
 }
@@ -210,8 +212,10 @@ static const struct kv_store REVOKE_STORES[] = {{KV_TOKENS, true}, {KV_USERS, fa
 const struct cli_command TOKEN_COMMANDS[] = {
     {"token", "list", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(LIST_OPTIONS), CLI_STORES(LIST_STORES), .run = run_list,
      .help = "List the families of refresh tokens: one for each sign-in that was given any."},
-    {"token", "show", CLI_ARGUMENTS("FAMILY", 1, 1), CLI_STORES(SHOW_STORES), .run = run_show, .help = "Show a family."},
+    {"token", "show", CLI_ARGUMENTS("FAMILY", 1, 1), CLI_STORES(SHOW_STORES), .run = run_show,
+     .help = "Show a family."},
     {"token", "revoke", CLI_ARGUMENTS("[FAMILY...]", 0, 256), CLI_OPTIONS(LIST_OPTIONS), CLI_STORES(REVOKE_STORES),
-     .run = run_revoke, .help = "Revoke families: their refresh and access tokens are refused from the next request on."},
+     .run = run_revoke,
+     .help = "Revoke families: their refresh and access tokens are refused from the next request on."},
     {0},
 };

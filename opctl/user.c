@@ -14,7 +14,13 @@
 #include "terminal.h"
 #include "user_claims.h"
 
-enum { USER_ID_BYTES = 16, GENERATED_PASSWORD_BYTES = 15, USERNAME_MAX_LEN = 128, CONSENTS_AT_MOST = 4096, LIST_AT_ONCE = 256 };
+enum {
+    USER_ID_BYTES = 16,
+    GENERATED_PASSWORD_BYTES = 15,
+    USERNAME_MAX_LEN = 128,
+    CONSENTS_AT_MOST = 4096,
+    LIST_AT_ONCE = 256,
+};
 
 struct user_job {
     struct app *app;
@@ -135,12 +141,12 @@ static enum op_err put_password(struct kv_txn *txn, void *arg)
 /* The hash of a password typed, piped in or generated; a generated one goes into report, once. */
 static int get_password(const struct app *app, const char *username, json_t *report, char **ret_phc)
 {
-    char *password;
+    char *password, *prompt = mem_printf(app->ctx, "New password of %s: ", username);
     const char *why;
     if (cli_has(&app->line, "generate")) {
         password = rand_token(app->ctx, GENERATED_PASSWORD_BYTES);
         json_set_string(report, "password", password);
-    } else if (terminal_new_password(app->ctx, mem_printf(app->ctx, "New password of %s: ", username), &password, &why) != OP_OK) {
+    } else if (terminal_new_password(app->ctx, prompt, &password, &why) != OP_OK) {
         return app_fail("%s", why);
     }
     enum op_err err = password_hash(app->ctx, password, PASSWORD_COST_DEFAULT, ret_phc);
@@ -214,9 +220,9 @@ static int run_add(struct app *app)
         status = store_password(app, job.user->user_id, job.name, phc);
     json_t *object = user_full(app->ctx, job.user);
     json_object_update(object, generated);
-    return status != APP_OK ? status
-                            : say_secret(app, object, mem_printf(app->ctx, "user %s added (sub %s)%s", job.name,
-                                                                 job.user->user_id, phc == NULL ? ", without a password" : ""));
+    const char *sentence = mem_printf(app->ctx, "user %s added (sub %s)%s", job.name, job.user->user_id,
+                                      phc == NULL ? ", without a password" : "");
+    return status != APP_OK ? status : say_secret(app, object, sentence);
 }
 
 /* --- password --- */
@@ -243,8 +249,8 @@ static int run_password(struct app *app)
     json_set_string(report, "user_id", user_id);
     status = person_end_everything(app, user_id, "signed_out", report);
     app_wait_until(since);
-    return status != APP_OK ? status
-                            : say_secret(app, report, mem_printf(app->ctx, "password of %s changed; signed out everywhere", name));
+    const char *sentence = mem_printf(app->ctx, "password of %s changed; signed out everywhere", name);
+    return status != APP_OK ? status : say_secret(app, report, sentence);
 }
 
 /* --- list and show --- */
@@ -365,7 +371,9 @@ static int run_disable(struct app *app)
     json_t *object = user_full(app->ctx, job.user);
     int status = person_end_everything(app, job.user->user_id, "signed_out", object);
     app_wait_until(job.since);
-    return status != APP_OK ? status : app_say(app, object, "user %s disabled; signed out everywhere", job.user->username);
+    if (status != APP_OK)
+        return status;
+    return app_say(app, object, "user %s disabled; signed out everywhere", job.user->username);
 }
 
 static int run_enable(struct app *app)
@@ -440,7 +448,7 @@ static int run_remove(struct app *app)
 /* --- the table --- */
 
 #define CLAIM_OPTIONS_HELP                                                                                            \
-    {"claim", "NAME=VALUE", true, "a claim as text (true, false, {...} and [...] are JSON); NAME:=JSON is always JSON", NULL}, \
+    {"claim", "NAME=VALUE", true, "a claim; true, false, {...}, [...] and all after := are JSON, else text", NULL},    \
     {"name", "TEXT", false, "the claim name: the full name", NULL},                                                   \
     {"given-name", "TEXT", false, "the claim given_name", NULL},                                                      \
     {"family-name", "TEXT", false, "the claim family_name", NULL},                                                    \
@@ -466,7 +474,8 @@ static const struct kv_store LIST_STORES[] = {{KV_USERS, false}};
 static const struct kv_store SHOW_STORES[] = {{KV_USERS, false}, {KV_CREDENTIALS, false}, {KV_SESSIONS, false}};
 static const struct kv_store CHANGE_STORES[] = {{KV_USERS, true}};
 static const struct kv_store DISABLE_STORES[] = {{KV_USERS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
-static const struct kv_store ALL_STORES[] = {{KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
+static const struct kv_store ALL_STORES[] = {
+    {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
 
 #define ONE_NAME CLI_ARGUMENTS("NAME", 1, 1)
 

@@ -2,19 +2,20 @@
 
 #include <string.h>
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/#"
 enum { NAME_MAX_LEN = 64, VALUE_MAX_LEN = 16384 };
 
-/* Claims whose meaning is the protocol's (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2 and §5.1), and ours. */
+/* Claims whose meaning is the protocol's (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2, §5.1), and ours. */
 static const char *const RESERVED[] = {
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash",
-    "s_hash", "cnf", "act", "scope", "client_id", "events", "updated_at", "fam", "offline", "granted_at", "claims_request",
-    "first_party", "_claim_names", "_claim_sources",
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash",
+    "c_hash", "s_hash", "cnf", "act", "scope", "client_id", "events", "updated_at", "fam", "offline", "granted_at",
+    "claims_request", "first_party", "_claim_names", "_claim_sources",
 };
 
 static const char *const BOOLEANS[] = {"email_verified", "phone_number_verified"};
 static const char *const STRINGS[] = {
-    "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
-    "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number",
+    "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+    "website", "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number",
 };
 
 #define IS_ONE_OF(list, name) is_one_of((list), sizeof(list) / sizeof *(list), (name))
@@ -54,6 +55,24 @@ static enum op_err refuse(const char *why, const char **ret_why)
     return OP_INVALID;
 }
 
+static enum op_err read_value(const void *ctx, const char *name, const char *text, bool json, json_t **ret,
+                              const char **ret_why)
+{
+    if (strlen(text) > VALUE_MAX_LEN)
+        return refuse(mem_printf(ctx, "the claim %s is longer than %d bytes", name, VALUE_MAX_LEN), ret_why);
+    if (json || looks_like_json(text)) {
+        if (json_read(ctx, bytes_of(text), ret) == OP_OK)
+            return OP_OK;
+        return refuse(mem_printf(ctx, "the claim %s is not JSON (text that looks like JSON is written %s:=\"...\")", name,
+                                 name), ret_why);
+    }
+    json_t *value = json_string(text); /* NULL when not UTF-8 */
+    if (value == NULL)
+        return refuse(mem_printf(ctx, "the claim %s is not UTF-8 text", name), ret_why);
+    *ret = json_own(ctx, value);
+    return OP_OK;
+}
+
 enum op_err user_claim_set(const void *ctx, Rec__User *user, const char *text, const char **ret_why)
 {
     const char *equals = strchr(text, '=');
@@ -62,21 +81,13 @@ enum op_err user_claim_set(const void *ctx, Rec__User *user, const char *text, c
     bool json = equals[-1] == ':';
     char *name = mem_strndup(ctx, text, (size_t)(equals - text) - json);
     size_t len = strlen(name);
-    if (len == 0 || len > NAME_MAX_LEN || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/#") != len)
+    if (len == 0 || len > NAME_MAX_LEN || strspn(name, NAME_CHARACTERS) != len)
         return refuse(mem_printf(ctx, "the claim's name %s is not 1 to %d of the letters, digits and _-.:/#", name,
                                  NAME_MAX_LEN), ret_why);
-    if (strlen(equals + 1) > VALUE_MAX_LEN)
-        return refuse(mem_printf(ctx, "the claim %s is longer than %d bytes", name, VALUE_MAX_LEN), ret_why);
     json_t *value;
-    if (!json && !looks_like_json(equals + 1)) {
-        value = json_string(equals + 1); /* NULL when not UTF-8 */
-        if (value == NULL)
-            return refuse(mem_printf(ctx, "the claim %s is not UTF-8 text", name), ret_why);
-        json_own(ctx, value);
-    } else if (json_read(ctx, bytes_of(equals + 1), &value) != OP_OK) {
-        return refuse(mem_printf(ctx, "the claim %s is not JSON (text is written %s:=\"...\" when it looks like JSON)", name,
-                                 name), ret_why);
-    }
+    enum op_err err = read_value(ctx, name, equals + 1, json, &value, ret_why);
+    if (err != OP_OK)
+        return err;
     const char *wrong = problem(ctx, name, value);
     if (wrong != NULL)
         return refuse(wrong, ret_why);
