@@ -63,7 +63,7 @@ static enum op_err read_value(const void *ctx, const char *name, const char *tex
     if (json || looks_like_json(text)) {
         if (json_read(ctx, bytes_of(text), ret) == OP_OK)
             return OP_OK;
-        return refuse(mem_printf(ctx, "the claim %s is not JSON (text that looks like JSON is written %s:=\"...\")", name,
+        return refuse(mem_printf(ctx, "the claim %s is not JSON (text like it is written %s:=\"...\")", name,
                                  name), ret_why);
     }
     json_t *value = json_string(text); /* NULL when not UTF-8 */
