@@ -40,7 +40,7 @@ def fill_in(driver, username, password):
 
 def consent_if_asked(driver, partita):
     """Waits for the consent page or the way back, and allows."""
-    WebDriverWait(driver, 15).until(lambda d: d.current_url.endswith("/consent") or not d.current_url.startswith(partita.issuer)
+    WebDriverWait(driver, 15).until(lambda d: d.current_url.endswith("/consent") or not d.current_url.startswith(partita.issuer + "/")
                                     or d.find_elements(By.CSS_SELECTOR, "button[name=decision]"))
     if driver.find_elements(By.CSS_SELECTOR, "button[name=decision]"):
         seen(driver, "consent")
