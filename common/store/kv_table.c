@@ -91,7 +91,7 @@ static enum op_err find_live(struct kv_txn *txn, const struct kv_table *table, s
     if (!key_fits(key))
         return OP_ABSENT;
     struct stored_key stored = entry_key(table, key);
-    struct entry entry;
+    struct entry entry = {0};
     enum op_err err = find(txn, table->env, &stored, &entry);
     if (err == OP_OK && !entry.live)
         err = OP_ABSENT;
@@ -133,7 +133,7 @@ static void remove_due(struct kv_txn *txn, const struct stored_key *line)
 {
     struct stored_key key = {.len = line->len - INDEX_HEAD_LEN};
     memcpy(key.data, line->data + INDEX_HEAD_LEN, key.len);
-    struct entry entry;
+    struct entry entry = {0};
     if (find(txn, txn->write_env, &key, &entry) == OP_OK && entry.expires_at == (int64_t)num_get_be64(line->data + 1))
         kv_map_delete(txn, key_bytes(&key));
     kv_map_delete(txn, key_bytes(line));
@@ -173,7 +173,7 @@ static enum op_err store(struct kv_txn *txn, const struct stored_key *key, int64
 enum op_err kv_get(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,
                    struct bytes *ret)
 {
-    struct entry entry;
+    struct entry entry = {0};
     enum op_err err = find_live(txn, table, key, &entry);
     if (err == OP_OK)
         *ret = mem_bytes(ctx, entry.value);
@@ -249,7 +249,7 @@ enum op_err kv_take(struct kv_txn *txn, const struct kv_table *table, struct byt
                     struct bytes *ret)
 {
     check_writable(txn, table);
-    struct entry entry;
+    struct entry entry = {0};
     enum op_err err = find_live(txn, table, key, &entry);
     if (err != OP_OK)
         return err;
@@ -269,7 +269,7 @@ enum op_err kv_delete(struct kv_txn *txn, const struct kv_table *table, struct b
     if (!key_fits(key))
         return OP_ABSENT;
     struct stored_key stored = entry_key(table, key);
-    struct entry entry;
+    struct entry entry = {0};
     enum op_err err = find(txn, table->env, &stored, &entry);
     if (err != OP_OK)
         return err;
@@ -293,7 +293,7 @@ static bool scan_each(struct bytes key, struct bytes value, void *arg)
         return false;
     if (bytes_equal(key, key_bytes(&scan->after)))
         return true;
-    struct entry entry;
+    struct entry entry = {0};
     scan->broken = parse_entry(scan->txn, value, &entry) != OP_OK;
     if (scan->broken || !entry.live)
         return !scan->broken;
