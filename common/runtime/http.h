@@ -29,11 +29,11 @@ struct http_request {
     size_t field_count;
     struct bytes body;           /* whole, decoded from chunks */
     const char *client_address;  /* textual; from X-Forwarded-For only when the peer is a trusted proxy; "" unknown */
-    const char *request_id;      /* made here, or X-Request-Id from a trusted proxy when it is 8..64 of [A-Za-z0-9._-] */
+    const char *request_id;      /* made here, or a trusted proxy's X-Request-Id when it is 8..64 of [A-Za-z0-9._-] */
     const char *trace_id;        /* from a trusted proxy's traceparent, or NULL */
     int64_t started_us;          /* clock_monotonic_us at its first byte */
     const void *route;           /* for route.c */
-    const char *error;           /* static: the error code that reply.c answered, for metrics and the access log; NULL none */
+    const char *error;           /* static: the error code reply.c answered, for metrics and access log; NULL none */
     void *connection;            /* for http.c; NULL in a request made by a test: http_reply then only frees it */
     struct http_field *reply_fields; /* for http.c: what http_set_field collected */
     size_t reply_field_count;
@@ -49,7 +49,8 @@ bool http_content_type_is(const struct http_request *req, const char *media_type
 
 /* Collects one field of the reply; strings are copied. Control characters in value are a bug (assert). */
 void http_set_field(struct http_request *req, const char *name, const char *value);
-void http_set_fieldf(struct http_request *req, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void http_set_fieldf(struct http_request *req, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Sends the reply and frees req. body is copied. Content-Length, Date and, when needed, Connection
  * are added; a HEAD gets no body. Calls the finished hook first. */
@@ -60,9 +61,10 @@ struct http_limits {
     size_t head_max;          /* all field lines, bytes with CRLF; 16384 */
     size_t fields_max;        /* 100 */
     size_t body_max;          /* the largest any route may allow, bytes; 65536 */
-    unsigned pipelined_max;   /* requests of one connection begun in one turn of the loop, then others get theirs; 1 is in
-                                 work at a time, at most 16 KiB of those behind it are read ahead; 16 */
-    unsigned connections_max; /* 1024; lowered to the descriptor limit less 128. At the bound accepting stops until one ends */
+    unsigned pipelined_max;   /* requests of one connection begun in one turn of the loop, then others get theirs; one
+                                 is in work at a time, at most 16 KiB of those behind it are read ahead; 16 */
+    unsigned connections_max; /* at this many accepting stops until one ends; lowered to the descriptor limit less 128;
+                                 1024 */
     unsigned head_ms;         /* from the first byte of a head to its end; 10000 */
     unsigned body_ms;         /* from the head's end to the body's; 20000 */
     unsigned idle_ms;         /* between requests of one connection; 65000 */
@@ -82,7 +84,8 @@ struct http_hooks {
     void (*request)(struct http_request *req, void *arg);
     /* Just before the reply leaves: for metrics and the access log. status, body bytes. */
     void (*finished)(const struct http_request *req, int status, size_t bytes, void *arg);
-    /* A breach of framing is answered with status (400, 408, 413, 414, 417, 431, 501, 505) and the connection closed. */
+    /* A breach of framing is answered with status (400, 408, 413, 414, 417, 431, 501, 505) and the connection
+     * closed. It has no finished call. */
     void (*breach)(int status, const char *what, const char *client_address, void *arg);
     void *arg;
 };

@@ -1,6 +1,6 @@
 #pragma once
 /* One HTTP/1.1 request read byte by byte (RFC 9112): a state machine over bytes, without any I/O.
- * It gives the same outcome however the bytes are cut into pieces. Used by http.c only.
+ * It gives the same outcome however the bytes are cut into pieces. Used by http_connection.c only.
  *
  * Stricter than the RFC asks, on purpose: lines end in CRLF only (§2.2 would allow a bare LF), no
  * folded lines (§5.2), no white space around a field's name (§5.1), one Content-Length of digits,
@@ -85,6 +85,7 @@ size_t http_span(const uint8_t *at, size_t len, unsigned classes);
 /* http_rules.c: what the grammar alone does not say. Both return 0 or the status of a breach, with
  * *ret_what set. */
 /* The method, the target (cut into path and query where it stands) and the version. */
-int http_rules_line(struct http_parse *parse, const char *method, char *target, const char *version, const char **ret_what);
+int http_rules_line(struct http_parse *parse, const char *method, char *target, const char *version,
+                    const char **ret_what);
 /* Host, Content-Length, Transfer-Encoding, Connection, Expect. */
 int http_rules_fields(struct http_parse *parse, const char **ret_what);

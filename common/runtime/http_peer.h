@@ -1,6 +1,6 @@
 #pragma once
 /* Who is at the other end: addresses, the proxies a configuration trusts, and what those say in
- * X-Forwarded-For, X-Request-Id and traceparent. No I/O; used by http.c. */
+ * X-Forwarded-For, X-Request-Id and traceparent. No I/O; used by http_connection.c. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-/* The bytes of a reply's head. Used by http.c. */
+/* The bytes of a reply's head. Used by http_connection.c. */
 #include "runtime/http.h"
 
 struct http_reply_head {

@@ -139,7 +139,8 @@ ROWS = [
     # bodies where hardly anybody sends one: read, or the connection is closed, never taken for the next request
     hidden("GET with a body", CLOSE + SIZED, "413", proxied=("G",)),
     hidden("HEAD with a body", CLOSE.replace("GET", "HEAD") + SIZED, "413", proxied=("G",), heads=1),
-    hidden("HEAD in chunks", CLOSE.replace("GET", "HEAD") + "Transfer-Encoding: chunked\r\n\r\n{tail_hex}\r\n{tail}\r\n0\r\n\r\n",
+    hidden("HEAD in chunks",
+           CLOSE.replace("GET", "HEAD") + "Transfer-Encoding: chunked\r\n\r\n{tail_hex}\r\n{tail}" + "\r\n0\r\n\r\n",
            "413", proxied=("G",), heads=1),
     hidden("DELETE with a body", CLOSE.replace("GET", "DELETE") + SIZED, "405"),
     hidden("POST of a request", POST + "Connection: close\r\n" + SIZED, "P"),

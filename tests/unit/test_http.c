@@ -467,8 +467,8 @@ static void expectations_are_met(void **state)
 static void pieces_are_joined(void **state)
 {
     (void)state;
-    static const char text[] = "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4;x=y\r\nabcd\r\n2\r\nef\r\n"
-                               "0\r\nA: b\r\n\r\n" LAST;
+    static const char text[] = "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+                               "4;x=y\r\nabcd\r\n2\r\nef\r\n0\r\nA: b\r\n\r\n" LAST;
     struct fixture f = start(&(struct http_limits){0});
     int fd = dial(&f), one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -490,7 +490,8 @@ static void peers_may_vanish(void **state)
     const struct linger reset = {.l_onoff = 1};
     for (int i = 0; i < 20; i++) {
         int fd = dial(&f);
-        say(fd, i % 2 == 0 ? "GET /later HTTP/1.1\r\n" HOST "\r\n" : "POST /a HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\na");
+        say(fd, i % 2 == 0 ? "GET /later HTTP/1.1\r\n" HOST "\r\n"
+                           : "POST /a HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\na");
         pause_ms(i % 3);
         if (i % 4 < 2)
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -567,6 +568,8 @@ static void connections_are_bounded(void **state)
     pause_ms(20);
     int third = dial(&f);
     say(third, LAST);
+    say(first, "GET /a HTTP/1.1\r\n" HOST "\r\n"); /* a reply makes no room, an end does */
+    hear_until(first, "1 /a 0:");
     assert_false(readable_within(third, 100));
     say(second, LAST);
     assert_string_equal(statuses(hear(second)), "200 ");
@@ -607,7 +610,8 @@ static void local_proxies_name_the_client(void **state)
         memcpy(&f.address, &address, sizeof address);
         f = start_at(f, &(struct http_limits){0}, trusted, trusted_count);
         int fd = dial(&f);
-        say(fd, "GET /ids HTTP/1.1\r\n" HOST "X-Forwarded-For: 1.1.1.1, 192.0.2.7, 10.1.2.3\r\nX-Request-Id: abc-DEF_1.2\r\n"
+        say(fd, "GET /ids HTTP/1.1\r\n" HOST
+                "X-Forwarded-For: 1.1.1.1, 192.0.2.7, 10.1.2.3\r\nX-Request-Id: abc-DEF_1.2\r\n"
                 "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nConnection: close\r\n\r\n");
         hear(fd);
         bool told = strstr(heard, "<192.0.2.7> <abc-DEF_1.2> <0af7651916cd43dd8448eb211c80319c>") != NULL;
@@ -638,6 +642,43 @@ static void only_listeners_are_taken(void **state)
     close(sockets[0]), close(sockets[1]), close(datagram), close(idle);
 }
 
+static struct http_request *captured;
+
+static void capture_hook(struct http_request *req, void *arg)
+{
+    (void)arg;
+    captured = req;
+}
+
+static void requests_outlive_the_server(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    struct fixture f = {.len = sizeof(struct sockaddr_un)};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/tmp/test_http.%d", getpid());
+    memcpy(&f.address, &address, sizeof address);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    base = event_base_new();
+    const struct http_hooks hooks = {.head = head_hook, .request = capture_hook, .finished = finished_hook};
+    server = http_new(ctx, base, &(struct http_limits){0}, &hooks, NULL, 0);
+    assert_int_equal(http_listen_fd(server, fd), OP_OK);
+    int client = dial(&f);
+    say(client, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+    captured = NULL;
+    for (int i = 0; i < 100 && captured == NULL; i++)
+        event_base_loop(base, EVLOOP_ONCE);
+    assert_non_null(captured);
+    talloc_free(ctx);
+    assert_string_equal(captured->path, "/a");
+    http_reply(captured, 200, NULL, bytes_of("x"));
+    event_base_free(base); /* its sockets are closed by the loop, or at its end */
+    assert_string_equal(hear(client), "");
+    unlink(address.sun_path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -656,6 +697,7 @@ int main(void)
         cmocka_unit_test(descriptors_may_run_out),
         cmocka_unit_test(local_proxies_name_the_client),
         cmocka_unit_test(only_listeners_are_taken),
+        cmocka_unit_test(requests_outlive_the_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

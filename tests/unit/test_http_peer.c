@@ -149,7 +149,8 @@ static void request_ids_are_made_or_taken(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *const fields[] = {"x-request-id", rows[i].id, NULL};
         struct http_request *req = identified(rows[i].peer, fields);
-        if ((strcmp(req->request_id, rows[i].id) == 0) != rows[i].taken || (!rows[i].taken && strlen(req->request_id) != 16))
+        bool taken = strcmp(req->request_id, rows[i].id) == 0;
+        if (taken != rows[i].taken || (!taken && strlen(req->request_id) != 16))
             fail_msg("row %zu: %s", i, req->request_id);
         talloc_free(req);
     }
@@ -193,7 +194,8 @@ static void cookies_are_found_once(void **state)
     } rows[] = {
         {"a=b", NULL, "b"}, {"x=y; a=b; c=d", NULL, "b"}, {"x=y;a=b ;c=d", NULL, "b"}, {"a=", NULL, ""},
         {"a=b=c", NULL, "b=c"}, {"aa=b", NULL, NULL}, {"A=b", NULL, NULL}, {"a", NULL, NULL}, {"", NULL, NULL},
-        {"a=b; a=c", NULL, NULL}, {"a=b", "a=c", NULL}, {"x=y", "a=c", "c"}, {"x=a=b", NULL, NULL}, {";;a=b;", NULL, "b"},
+        {"a=b; a=c", NULL, NULL}, {"a=b", "a=c", NULL}, {"x=y", "a=c", "c"}, {"x=a=b", NULL, NULL},
+        {";;a=b;", NULL, "b"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *const fields[] = {"cookie", rows[i].first, rows[i].second == NULL ? NULL : "cookie", rows[i].second,
