@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "forget.h"
 #include "generate.h"
 #include "runtime/metrics.h"
 #include "store/keyring.h"
@@ -40,8 +41,6 @@ struct keys {
     struct spare *spares;
     size_t spare_count;
 };
-
-static void look(struct keys *keys);
 
 static void finish(struct keys *keys, int64_t look_in)
 {
@@ -88,40 +87,6 @@ static int64_t spares_since(enum rotation_wish wish, int64_t wished_at, int64_t 
     return wish == ROTATION_AT_ONCE && wished_at > usable ? wished_at : usable;
 }
 
-/* --- the private halves that nobody needs any more --- */
-
-struct removal {
-    struct keys *keys;
-    void *ctx;
-    char **kids;
-    size_t count;
-};
-
-static enum op_err remove_private(struct kv_txn *txn, void *arg)
-{
-    const struct removal *removal = arg;
-    for (size_t i = 0; i < removal->count; i++) {
-        enum op_err err = private_keys_delete(txn, removal->kids[i]);
-        if (err != OP_OK && err != OP_ABSENT)
-            return err;
-    }
-    return OP_OK;
-}
-
-static void private_removed(enum op_err result, void *arg)
-{
-    struct removal *removal = arg;
-    if (result != OP_OK)
-        failed(removal->keys, "removing private halves", result);
-    talloc_free(removal->ctx);
-}
-
-static void add_removal(struct removal *removal, const char *kid)
-{
-    removal->kids = mem_grow(removal->ctx, removal->kids, char *, removal->count + 1);
-    removal->kids[removal->count++] = mem_strdup(removal->ctx, kid);
-}
-
 static const struct rotation_key *find_key(const struct stored_keys *stored, const char *kid)
 {
     for (size_t i = 0; i < stored->count; i++)
@@ -130,6 +95,7 @@ static const struct rotation_key *find_key(const struct stored_keys *stored, con
     return NULL;
 }
 
+/* A private half that nobody needs any more. */
 static bool is_forgotten(const Rec__PrivateKey *private, const struct rotation_key *public, int64_t now)
 {
     if (private->needs > RECORDS_FORMAT)
@@ -227,15 +193,11 @@ static void log_changes(const struct application *a)
 /* Private halves of keys that were deleted before their time go at once. */
 static void remove_deleted(const struct application *a)
 {
-    struct removal *removal = mem_new(mem_root("removal"), struct removal);
-    *removal = (struct removal){.keys = a->keys, .ctx = talloc_parent(removal)};
+    struct forget *forget = forget_new();
     for (size_t i = 0; i < a->plan.count; i++)
         if (a->plan.keys[i].change == ROTATION_DELETE && a->plan.keys[i].signs)
-            add_removal(removal, a->plan.keys[i].kid);
-    if (removal->count != 0)
-        kv_run(a->keys->kv, KV_KEYS, remove_private, private_removed, removal);
-    else
-        talloc_free(removal->ctx);
+            forget_add(forget, a->plan.keys[i].kid);
+    forget_run(forget, a->keys->kv);
 }
 
 static void applied(enum op_err result, void *arg)
@@ -367,15 +329,11 @@ static void observed(enum op_err result, void *arg)
 
 static void remove_forgotten(const struct observation *o)
 {
-    struct removal *removal = mem_new(mem_root("removal"), struct removal);
-    *removal = (struct removal){.keys = o->keys, .ctx = talloc_parent(removal)};
+    struct forget *forget = forget_new();
     for (size_t i = 0; i < o->private_count; i++)
         if (is_forgotten(o->private[i], find_key(&o->stored, o->private[i]->kid), o->now))
-            add_removal(removal, o->private[i]->kid);
-    if (removal->count != 0)
-        kv_run(o->keys->kv, KV_KEYS, remove_private, private_removed, removal);
-    else
-        talloc_free(removal->ctx);
+            forget_add(forget, o->private[i]->kid);
+    forget_run(forget, o->keys->kv);
 }
 
 /* The algorithms of the keys that the plan needs and no spare can be. */

@@ -190,10 +190,26 @@ enum op_err conf_read(const void *ctx, const struct conf_source *source, const s
     return err == OP_OK && r.problems.len != 0 ? OP_INVALID : err;
 }
 
+/* Words of text, indented, in lines of at most 110 columns. */
+static void add_wrapped(struct buf *out, const char *text)
+{
+    enum { INDENT = 6, WIDTH = 110 };
+    size_t column = WIDTH;
+    while (*text != '\0') {
+        size_t len = strcspn(text, " ");
+        bool fits = column + 1 + len <= WIDTH;
+        buf_printf(out, "%s%.*s", fits ? " " : out->data[out->len - 1] == '\n' ? "      " : "\n      ", (int)len, text);
+        column = (fits ? column + 1 : INDENT) + len;
+        text += len + strspn(text + len, " ");
+    }
+    buf_add(out, "\n");
+}
+
 static void describe_item(const void *ctx, struct buf *out, const struct conf_item *item)
 {
     buf_printf(out, "  %s = %s", item->name, item->def == NULL ? "(required)" : item->def[0] == '\0' ? "(empty)" : item->def);
-    buf_printf(out, "\n      %s Takes %s.\n", item->help, conf_value_describe(ctx, item));
+    buf_add(out, "\n");
+    add_wrapped(out, mem_printf(ctx, "%s Takes %s.", item->help, conf_value_describe(ctx, item)));
 }
 
 char *conf_describe(const void *ctx, const struct conf_section *sections, size_t section_count)

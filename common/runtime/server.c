@@ -360,8 +360,6 @@ static void finish(struct server *server)
         if (server->events[i] != NULL)
             event_free(server->events[i]);
     talloc_free(server->kv);
-    if (server->base != NULL)
-        event_base_free(server->base);
     for (size_t i = 0; i < server->bound; i++)
         listen_remove(server->arguments.listen[i]);
 }
@@ -409,7 +407,11 @@ int server_run(const struct server_description *description, int argc, char **ar
     server->description = description;
     the_server = server;
     int status = run(server, argc, argv);
-    the_server = NULL;
+    /* What start hung on the server may have events: the base goes last. */
+    struct event_base *base = server->base;
     talloc_free(talloc_parent(server));
+    the_server = NULL;
+    if (base != NULL)
+        event_base_free(base);
     return status;
 }
