@@ -12,8 +12,6 @@
 #include "store/credentials.h"
 #include "view.h"
 
-enum { BUSY_SECONDS = 5 };
-
 const char *password_change_judge(const char *current, const char *wanted, const char *repeated)
 {
     if (*current == '\0')
@@ -78,7 +76,7 @@ static enum op_err load_password(struct kv_txn *txn, void *arg)
 
 static void busy(struct password_change *change)
 {
-    http_set_fieldf(change->req, "Retry-After", "%d", BUSY_SECONDS);
+    view_passwords_busy(change->req);
     account_show(change->req, 503, "sign_in.busy", 0);
 }
 

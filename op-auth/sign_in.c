@@ -18,7 +18,7 @@
 #include "stored_password.h"
 #include "view.h"
 
-enum { USERNAME_MAX = 256, PASSWORD_MAX = 1024, BUSY_SECONDS = 5 };
+enum { USERNAME_MAX = 256, PASSWORD_MAX = 1024 };
 
 /* One try at signing in. */
 struct attempt {
@@ -121,8 +121,7 @@ void sign_in_show_accounts(struct http_request *req, const struct interaction *i
 
 static void busy(struct attempt *attempt)
 {
-    log_event(LOG_LEVEL_WARNING, "password_queue_full", attempt->req->request_id, attempt->req->trace_id, NULL);
-    http_set_fieldf(attempt->req, "Retry-After", "%d", BUSY_SECONDS);
+    view_passwords_busy(attempt->req);
     show_again(attempt, 503, "sign_in.busy", 0);
 }
 

@@ -7,8 +7,9 @@
 #include "base/log.h"
 #include "browser.h"
 #include "runtime/settings.h"
+#include "runtime/trouble.h"
 
-enum { PAIRS_MAX = 64, RETRY_SECONDS = 2 };
+enum { PAIRS_MAX = 64, PASSWORDS_RETRY_SECONDS = 5, RETRY_SECONDS = 2 };
 
 static const char REENTERED[] = "partita_reentered";
 
@@ -150,20 +151,29 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
     }
     if (problem->retry_after > 0)
         http_set_fieldf(req, "Retry-After", "%u", problem->retry_after);
-    log_event(problem->status >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id,
-              "page", problem->key, "error", problem->error == NULL ? NULL : oauth_error_name(problem->error->code), NULL);
+    if (problem->status < 500)
+        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id, "page", problem->key, "error",
+                  problem->error == NULL ? NULL : oauth_error_name(problem->error->code), NULL);
     view_page(req, problem->status, "problem", problem->ui_locales, values);
 }
 
 void view_store_error(struct http_request *req, enum op_err err)
 {
-    bool later = err == OP_BUSY || err == OP_FULL;
-    log_event(LOG_LEVEL_ERROR, "store_failed", req->request_id, req->trace_id, "result", op_err_name(err), NULL);
+    bool later = trouble_of_store(req, err);
     view_problem(req, &(struct view_problem){
         .status = later ? 503 : 500,
         .key = later ? "problem.busy" : "problem.broken",
         .retry_after = later ? RETRY_SECONDS : 0,
     });
+}
+
+void view_passwords_busy(struct http_request *req)
+{
+    static struct trouble full;
+    log_event(trouble_begins(&full, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "password_queue_full",
+              req->request_id, req->trace_id, NULL);
+    req->error = "temporarily_unavailable";
+    http_set_fieldf(req, "Retry-After", "%d", PASSWORDS_RETRY_SECONDS);
 }
 
 void view_not_found(struct http_request *req, int status)

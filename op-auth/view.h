@@ -36,10 +36,13 @@ struct view_problem {
     const char *href, *label;        /* or a link, with the key of its text */
     unsigned retry_after;            /* seconds, 0 none */
 };
-/* Logs one line. */
+/* Logs one line, of those below 500: what is more was told by trouble_of_store. */
 void view_problem(struct http_request *req, const struct view_problem *problem);
-/* OP_BUSY and OP_FULL: 503 with Retry-After; the rest 500. Logs one line. */
+/* OP_BUSY and OP_FULL: 503 with Retry-After; the rest 500. Logs as trouble_of_store does. */
 void view_store_error(struct http_request *req, enum op_err err);
+/* The threads for passwords are full: Retry-After, and one log line when that begins. The page, with
+ * status 503, is the caller's. */
+void view_passwords_busy(struct http_request *req);
 /* The page for what is not there (404) or not to be called this way (405). */
 void view_not_found(struct http_request *req, int status);
 

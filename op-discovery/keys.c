@@ -8,6 +8,7 @@
 #include "forget.h"
 #include "generate.h"
 #include "runtime/metrics.h"
+#include "runtime/trouble.h"
 #include "store/keyring.h"
 #include "stored.h"
 
@@ -38,6 +39,7 @@ struct keys {
     struct generate_job *job;
     bool busy; /* between a look and the end of what it led to */
     int64_t look_at;
+    struct trouble trouble; /* of the looks that fail again and again */
     struct spare *spares;
     size_t spare_count;
 };
@@ -50,7 +52,8 @@ static void finish(struct keys *keys, int64_t look_in)
 
 static void failed(struct keys *keys, const char *what, enum op_err err)
 {
-    log_event(LOG_LEVEL_ERROR, "keys_failed", NULL, NULL, "what", what, "result", op_err_name(err), NULL);
+    enum log_level level = trouble_begins(&keys->trouble, clock_monotonic_us()) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+    log_event(level, "keys_failed", NULL, NULL, "what", what, "result", op_err_name(err), NULL);
     metrics_count("partita_key_failures_total", 1);
     finish(keys, RETRY_S);
 }

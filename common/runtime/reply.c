@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "runtime/route.h"
+#include "runtime/trouble.h"
 
 static void send_json(struct http_request *req, int status, const json_t *value)
 {
@@ -67,11 +68,9 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
 
 void reply_store_error(struct http_request *req, enum op_err err)
 {
-    bool passing = err == OP_BUSY || err == OP_FULL;
-    log_event(passing ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "store_failed", req->request_id, req->trace_id, "path", route_label(req),
-              "result", op_err_name(err), NULL);
+    bool passing = trouble_of_store(req, err);
     if (passing)
         http_set_field(req, "Retry-After", "1");
-    send_error(req, passing ? 503 : 500, passing ? "temporarily_unavailable" : "server_error",
+    send_error(req, passing ? 503 : 500, req->error,
                passing ? "Try again in a moment" : "The server cannot answer this request");
 }

@@ -13,5 +13,5 @@ void reply_oauth_error(struct http_request *req, const struct oauth_error *error
  * no authentication information was sent. */
 void reply_bearer_error(struct http_request *req, const struct oauth_error *error);
 /* For OP_BUSY, OP_FULL, OP_BROKEN of the store: 503 with Retry-After (500 for OP_BROKEN), JSON body
- * {error: temporarily_unavailable | server_error}. Logs one line. */
+ * {error: temporarily_unavailable | server_error}. Logs as trouble_of_store does. */
 void reply_store_error(struct http_request *req, enum op_err err);

@@ -16,6 +16,7 @@
 #include "runtime/limit.h"
 #include "runtime/listen.h"
 #include "runtime/metrics.h"
+#include "runtime/trouble.h"
 #include "store/environment.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000 };
@@ -115,7 +116,8 @@ static enum op_err check_issuers(struct kv_txn *txn, void *arg)
 static bool open_stores(struct server *server, const char **ret_why)
 {
     const struct server_description *d = server->description;
-    struct kv_config config = {.state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir};
+    struct kv_config config = {
+        .state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir, .alarm = trouble_alarm};
     if (kv_open(server, &config, d->stores, d->store_count, &server->kv, ret_why) != OP_OK)
         return false;
     struct issuer_check check = {.server = server};

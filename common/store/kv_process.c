@@ -161,8 +161,8 @@ void kv_dispatch(struct kv *kv)
         on_time(kv);
     for (size_t env = 0; env < KV_ENV_COUNT; env++)
         if (kv->writers[env] != NULL) {
+            raise_alarm(kv, (enum kv_env)env); /* before those who are told that they failed */
             kv_writer_deliver(kv->writers[env]);
-            raise_alarm(kv, (enum kv_env)env);
         }
 }
 
