@@ -481,9 +481,10 @@ static bool verify_by_cjose(const struct jose_key *key, const char *token)
 
 static bool verify_by_evp(const struct jose_key *key, const struct jws *parts)
 {
+    struct bytes input = parts->input, signature = parts->signature;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     bool ok = md != NULL && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key->evp) == 1 &&
-              EVP_DigestVerify(md, parts->signature.data, parts->signature.len, parts->input.data, parts->input.len) == 1;
+              EVP_DigestVerify(md, signature.data, signature.len, input.data, input.len) == 1;
     EVP_MD_CTX_free(md);
     return ok;
 }

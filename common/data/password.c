@@ -72,8 +72,8 @@ static enum op_err decode_part(const void *ctx, const char *text, size_t len, st
 {
     struct bytes part;
     char *padded = mem_printf(ctx, "%.*s%.*s", (int)len, text, (int)((4 - len % 4) % 4), "===");
-    if (len > 2 * PART_MAX || memchr(text, '=', len) != NULL || codec_from_base64(ctx, bytes_of(padded), &part) != OP_OK ||
-        part.len < PART_MIN || part.len > PART_MAX)
+    if (len > 2 * PART_MAX || memchr(text, '=', len) != NULL ||
+        codec_from_base64(ctx, bytes_of(padded), &part) != OP_OK || part.len < PART_MIN || part.len > PART_MAX)
         return OP_INVALID;
     *ret = part;
     return OP_OK;

@@ -73,7 +73,8 @@ enum op_err records_unpack_any(const void *ctx, const ProtobufCMessageDescriptor
 /* What the record says it needs, by its field of that name; 0 when it says nothing. */
 static uint32_t needs_of(const ProtobufCMessage *message)
 {
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "needs");
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(type, "needs");
     if (field == NULL)
         return 0;
     assert(field->type == PROTOBUF_C_TYPE_UINT32 && field->label == PROTOBUF_C_LABEL_OPTIONAL);

@@ -13,10 +13,12 @@ enum { RECORDS_FORMAT = 1 };
 
 /* Reads a message of the given descriptor into ctx. ret is Rec__X **.
  * OP_DENIED: it needs a newer version; OP_BROKEN: not such a message. */
-must_check enum op_err records_unpack(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in, void *ret);
+must_check enum op_err records_unpack(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in,
+                                      void *ret);
 
 /* Like records_unpack but hands a record over whatever its needs: only to end, revoke or expire it. */
-must_check enum op_err records_unpack_any(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in, void *ret);
+must_check enum op_err records_unpack_any(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in,
+                                          void *ret);
 
 /* A new zeroed message of the type, in ctx: Rec__Client *c = records_new(ctx, &rec__client__descriptor). */
 void *records_new(const void *ctx, const ProtobufCMessageDescriptor *type);

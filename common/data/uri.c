@@ -183,7 +183,8 @@ enum op_err uri_origin(const void *ctx, const char *text, char **ret)
     const char *host = uri.host;
     if (uri.host_is_ipv6) {
         struct in6_addr address;
-        if (inet_pton(AF_INET6, host, &address) != 1 || inet_ntop(AF_INET6, &address, canonical, sizeof canonical) == NULL)
+        if (inet_pton(AF_INET6, host, &address) != 1 ||
+            inet_ntop(AF_INET6, &address, canonical, sizeof canonical) == NULL)
             return OP_INVALID;
         host = canonical;
     }

@@ -28,8 +28,10 @@ static void *private_key_from_key(const void *ctx, struct bytes key)
     return record;
 }
 
-static const struct repository SIGNING_KEYS = {&TABLE_SIGNING_KEYS, &rec__signing_key__descriptor, signing_key_from_key};
-static const struct repository PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor, private_key_from_key};
+static const struct repository SIGNING_KEYS = {&TABLE_SIGNING_KEYS, &rec__signing_key__descriptor,
+                                               signing_key_from_key};
+static const struct repository PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor,
+                                               private_key_from_key};
 static const struct repository ROTATION_WISH = {&TABLE_ROTATION_WISH, &rec__rotation_wish__descriptor, NULL};
 static const char WISH[] = "wish";
 
@@ -149,7 +151,8 @@ static enum op_err read_keys(struct kv_txn *txn, void *arg)
     /* jwks first: who sees a public half there then sees its private half, which was written before. */
     reading->jwks_seen = kv_snapshot(txn, KV_JWKS);
     reading->keys_seen = ring->seal_key == NULL ? 0 : kv_snapshot(txn, KV_KEYS);
-    reading->moved = ring->loaded == NULL || reading->keys_seen != ring->keys_seen || reading->jwks_seen != ring->jwks_seen;
+    reading->moved =
+        ring->loaded == NULL || reading->keys_seen != ring->keys_seen || reading->jwks_seen != ring->jwks_seen;
     if (!reading->moved)
         return OP_OK;
     enum op_err err = signing_keys_list(txn, reading->ctx, &reading->records, &reading->count);

@@ -11,13 +11,15 @@ must_check enum op_err signing_keys_get(struct kv_txn *txn, const void *ctx, con
 must_check enum op_err signing_keys_put(struct kv_txn *txn, const Rec__SigningKey *key);
 must_check enum op_err signing_keys_delete(struct kv_txn *txn, const char *kid);
 /* All of them, published or not, at most 64. One that cannot be read has its kid and needs only. */
-must_check enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningKey ***ret, size_t *ret_count);
+must_check enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningKey ***ret,
+                                         size_t *ret_count);
 must_check enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__PrivateKey **ret);
 /* OP_EXISTS. Comes before the public half, so that whoever sees that can sign. */
 must_check enum op_err private_keys_insert(struct kv_txn *txn, const Rec__PrivateKey *key);
 must_check enum op_err private_keys_delete(struct kv_txn *txn, const char *kid);
 /* At most 128. One that cannot be read has its kid and needs only. */
-must_check enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateKey ***ret, size_t *ret_count);
+must_check enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateKey ***ret,
+                                         size_t *ret_count);
 /* OP_ABSENT: nobody wishes anything. */
 must_check enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
 must_check enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish); /* rings */

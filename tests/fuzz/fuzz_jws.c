@@ -58,9 +58,11 @@ static void try_signed(void *ctx, struct bytes input)
         return;
     size_t len = (size_t)(end - input.data);
     struct bytes claims = bytes_from(end + 1, input.len - len - 1);
-    char *text = mem_printf(ctx, "%s.%s", codec_base64url(ctx, bytes_from(input.data, len)), codec_base64url(ctx, claims));
+    char *head = codec_base64url(ctx, bytes_from(input.data, len));
+    char *text = mem_printf(ctx, "%s.%s", head, codec_base64url(ctx, claims));
     digest_hmac_sha256(bytes_from(SECRET, sizeof SECRET), bytes_of(text), mac);
-    require(verify_with_all(ctx, mem_printf(ctx, "%s.%s", text, codec_base64url(ctx, bytes_from(mac, sizeof mac)))) <= 1);
+    char *token = mem_printf(ctx, "%s.%s", text, codec_base64url(ctx, bytes_from(mac, sizeof mac)));
+    require(verify_with_all(ctx, token) <= 1);
 }
 
 static void try_key(void *ctx, struct bytes input)

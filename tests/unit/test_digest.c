@@ -53,7 +53,8 @@ static void hmac_vectors(void **state)
     digest_hmac_sha256(bytes_of("Jefe"), bytes_of("what do ya want for nothing?"), out);
     assert_hex(ctx, out, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     memset(key, 0xaa, sizeof key);
-    digest_hmac_sha256(bytes_from(key, sizeof key), bytes_of("Test Using Larger Than Block-Size Key - Hash Key First"), out);
+    digest_hmac_sha256(bytes_from(key, sizeof key),
+                       bytes_of("Test Using Larger Than Block-Size Key - Hash Key First"), out);
     assert_hex(ctx, out, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     digest_hmac_sha256(bytes_from(NULL, 0), bytes_from(NULL, 0), out);
     assert_hex(ctx, out, 32, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");

@@ -68,7 +68,9 @@ static void pairs_come_in_order(void **state)
     struct form form;
     const char *text = "&a=1&&b=x%3Dy=z&a=2&c&=v&d=&";
     assert_int_equal(form_parse(ctx, bytes_of(text), 6, &form), OP_OK);
-    static const struct form_pair expected[] = {{"a", "1"}, {"b", "x=y=z"}, {"a", "2"}, {"c", ""}, {"", "v"}, {"d", ""}};
+    static const struct form_pair expected[] = {
+        {"a", "1"}, {"b", "x=y=z"}, {"a", "2"}, {"c", ""}, {"", "v"}, {"d", ""},
+    };
     assert_int_equal(form.count, 6);
     for (size_t i = 0; i < form.count; i++) {
         assert_string_equal(form.pairs[i].name, expected[i].name);

@@ -134,7 +134,8 @@ static char *signed_token(void *ctx, const char *header, const char *payload)
     struct bytes secret;
     uint8_t mac[DIGEST_SHA256_LEN];
     assert_int_equal(codec_from_base64url(ctx, bytes_of(k), &secret), OP_OK);
-    char *input = mem_printf(ctx, "%s.%s", codec_base64url(ctx, bytes_of(header)), codec_base64url(ctx, bytes_of(payload)));
+    char *head = codec_base64url(ctx, bytes_of(header));
+    char *input = mem_printf(ctx, "%s.%s", head, codec_base64url(ctx, bytes_of(payload)));
     digest_hmac_sha256(secret, bytes_of(input), mac);
     return mem_printf(ctx, "%s.%s", input, codec_base64url(ctx, bytes_from(mac, sizeof mac)));
 }
@@ -292,7 +293,8 @@ static void algorithms_are_not_confused(void **state)
     assert_int_equal(jose_verify(ctx, RS256_TOKEN, rs_key_as_ps, &claims), OP_MISMATCH);
     char *unsecured = mem_printf(ctx, "%s.%s.", codec_base64url(ctx, bytes_of("{\"alg\":\"none\"}")), RFC7515_PAYLOAD);
     for (size_t k = 0; k < VECTOR_COUNT; k++)
-        assert_int_equal(jose_verify(ctx, unsecured, key_of(ctx, VECTORS[k].jwk, VECTORS[k].alg), &claims), OP_MISMATCH);
+        assert_int_equal(jose_verify(ctx, unsecured, key_of(ctx, VECTORS[k].jwk, VECTORS[k].alg), &claims),
+                         OP_MISMATCH);
     talloc_free(ctx);
 }
 
@@ -309,7 +311,8 @@ static void keys_are_taken_for_what_they_are(void **state)
         enum op_err err;
     } rows[] = {
         {EC(""), JOSE_ES256, OP_OK},
-        {EC(",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"kid\":\"k\",\"x5c\":[\"?\"]"), JOSE_ES256, OP_OK},
+        {EC(",\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"kid\":\"k\",\"x5c\":[\"?\"]"),
+         JOSE_ES256, OP_OK},
         {EC(",\"d\":\"" ES256_D "\""), JOSE_ES256, OP_OK},
         {EC(",\"d\":\"" ES256_D "\",\"key_ops\":[\"sign\",\"verify\"]"), JOSE_ES256, OP_OK},
         {EC(",\"d\":\"" ES256_D "\",\"key_ops\":[\"verify\"]"), JOSE_ES256, OP_INVALID},

@@ -168,7 +168,8 @@ static void loopback_is_told_from_names_like_it(void **state)
     } rows[] = {
         {"localhost", true},  {"LOCALHOST", true},        {"a.localhost", true},       {"127.0.0.1", true},
         {"127.255.1.9", true}, {"::1", true},             {"0:0:0:0:0:0:0:1", true},   {".localhost", false},
-        {"xlocalhost", false}, {"xxlocalhost", false}, {"localhost.com", false},  {"localhost.", false},       {"127.0.0.1.com", false},
+        {"xlocalhost", false}, {"xxlocalhost", false},
+        {"localhost.com", false},  {"localhost.", false},       {"127.0.0.1.com", false},
         {"128.0.0.1", false},  {"127.1", false},          {"0.0.0.0", false},          {"::", false},
         {"::2", false},        {"::ffff:127.0.0.1", false}, {"example.com", false},    {"", false},
     };
