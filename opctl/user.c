@@ -237,12 +237,16 @@ static int run_password(struct app *app)
         status = get_password(app, name, report, &phc);
     if (status != APP_OK)
         return status;
-    /* The new password first: what is signed in with the old one until then is older than since. */
+    /* What takes power away goes first, so a crash leaves everyone signed out; and once more after the new
+     * password, for whoever signed in with the old one in between. */
+    enum op_err err = person_move_since(app, user_id, app_since());
+    if (err != OP_OK)
+        return fail_user(app, err, name);
     status = store_password(app, user_id, name, phc);
     if (status != APP_OK)
         return status;
     int64_t since = app_since();
-    enum op_err err = person_move_since(app, user_id, since);
+    err = person_move_since(app, user_id, since);
     if (err != OP_OK)
         return fail_user(app, err, name);
     json_set_string(report, "username", name);

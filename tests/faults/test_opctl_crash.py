@@ -9,11 +9,11 @@ from test_opctl import OPCTL, PASSWORD, Home
 STEPS = ["set_disabled", "delete_password", "end_sessions", "kill_families", "delete_consents", "delete_user"]
 
 
-def kill_at(home, function, *words):
+def kill_at(home, function, *words, stdin="/dev/null"):
     """Runs opctl in a debugger and kills it with -9 where it reaches the function."""
     done = subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", f"break {function}", "-ex", "run",
                            "-ex", "kill", "--args", OPCTL, "--config", home.conf, *words],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+                          stdin=open(stdin, encoding="utf-8"), capture_output=True, text=True, timeout=120, check=False)
     assert f", {function} (" in done.stdout and "killed" in done.stdout, done.stdout + done.stderr
 
 
@@ -30,3 +30,14 @@ def test_a_removal_that_is_cut_short_is_done_again(tmp_path, function):
     home.ok("user", "remove", "alice")
     assert home.ok("user", "list") == []
     home.ok("user", "add", "alice", stdin=PASSWORD)
+
+
+def test_a_password_change_that_is_cut_short_leaves_nobody_signed_in(tmp_path):
+    home = Home(tmp_path)
+    home.ok("init", "--unowned")
+    home.ok("user", "add", "alice", stdin=PASSWORD)
+    before = home.ok("user", "show", "alice").get("since")
+    (tmp_path / "password").write_text("another password of hers\n")
+    kill_at(home, "put_password", "user", "password", "alice", stdin=tmp_path / "password")
+    after = home.ok("user", "show", "alice").get("since")
+    assert after is not None and after != before
