@@ -36,11 +36,10 @@ static enum code_verdict judge_without_code(const struct code_facts *facts, stru
 
 static enum code_verdict judge_redirect_uri(const struct code_facts *facts, struct oauth_error *ret_error)
 {
-    if (facts->redirect_uri == NULL)
-        return facts->code->redirect_uri_was_sent
-                   ? refuse(OAUTH_INVALID_REQUEST, "redirect_uri is missing: it was part of the authorization request", ret_error)
-                   : CODE_REDEEM;
-    if (!same(facts->redirect_uri, facts->code->redirect_uri))
+    const Rec__Code *code = facts->code;
+    if (facts->redirect_uri == NULL && code->redirect_uri_was_sent)
+        return refuse(OAUTH_INVALID_REQUEST, "redirect_uri is missing: the authorization request had one", ret_error);
+    if (facts->redirect_uri != NULL && !same(facts->redirect_uri, code->redirect_uri))
         return refuse(OAUTH_INVALID_GRANT, "redirect_uri is not that of the authorization request", ret_error);
     return CODE_REDEEM;
 }
@@ -48,15 +47,14 @@ static enum code_verdict judge_redirect_uri(const struct code_facts *facts, stru
 static enum code_verdict judge_pkce(const struct code_facts *facts, struct oauth_error *ret_error)
 {
     const Rec__Code *code = facts->code;
+    const char *verifier = facts->code_verifier;
+    if (code->code_challenge == NULL && verifier == NULL)
+        return CODE_REDEEM;
     if (code->code_challenge == NULL) /* RFC 9700 §2.1.1: a challenge stripped on the way must be noticed */
-        return facts->code_verifier == NULL
-                   ? CODE_REDEEM
-                   : refuse(OAUTH_INVALID_GRANT, "code_verifier was sent, but the authorization request had no code_challenge",
-                            ret_error);
-    if (facts->code_verifier == NULL)
-        return refuse(OAUTH_INVALID_REQUEST, "code_verifier is missing: the authorization request had a code_challenge",
-                      ret_error);
-    if (pkce_verify(facts->code_verifier, code->code_challenge, code->code_challenge_method) != OP_OK)
+        return refuse(OAUTH_INVALID_GRANT, "the authorization request had no code_challenge", ret_error);
+    if (verifier == NULL)
+        return refuse(OAUTH_INVALID_REQUEST, "code_verifier is missing: there was a code_challenge", ret_error);
+    if (pkce_verify(verifier, code->code_challenge, code->code_challenge_method) != OP_OK)
         return refuse(OAUTH_INVALID_GRANT, "code_verifier does not fit the code_challenge", ret_error);
     return CODE_REDEEM;
 }
@@ -231,7 +229,8 @@ static void family_killed(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_codes_replayed_total", 1);
-    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace_id, "client_id", job->facts.client_id, NULL);
+    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace_id, "client_id", job->facts.client_id,
+              NULL);
     token_refuse(job->token, &job->error);
 }
 

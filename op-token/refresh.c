@@ -19,7 +19,8 @@ static struct refresh_plan refuse(enum refresh_action action, enum oauth_code co
 /* One answer for a token that never was, is somebody else's, or is dead: a stranger learns nothing. */
 static struct refresh_plan unusable(enum refresh_action action)
 {
-    return refuse(action, OAUTH_INVALID_GRANT, "the refresh token is unknown, expired, revoked or was given to another client");
+    return refuse(action, OAUTH_INVALID_GRANT,
+                  "the refresh token is unknown, expired, revoked or was given to another client");
 }
 
 static bool is_of_client(const Rec__Family *family, const Rec__Client *client)
@@ -76,13 +77,17 @@ struct renewal {
     int64_t now;
 };
 
+static struct bytes family_id_of(const struct renewal *job)
+{
+    return bytes_from(job->presented.family_id, sizeof job->presented.family_id);
+}
+
 static enum op_err load(struct kv_txn *txn, struct renewal *job, enum family_verdict *ret_alive)
 {
     const void *ctx = job->token->http;
-    struct bytes id = bytes_from(job->presented.family_id, sizeof job->presented.family_id);
     job->family = NULL;
     job->facts = (struct family_facts){0};
-    enum op_err err = families_get(txn, ctx, id, &job->family);
+    enum op_err err = families_get(txn, ctx, family_id_of(job), &job->family);
     if (err == OP_ABSENT || (err == OP_OK && job->family->grant == NULL)) {
         *ret_alive = FAMILY_DEAD;
         return OP_OK;
@@ -130,7 +135,7 @@ static enum op_err judge_and_rotate(struct kv_txn *txn, void *arg)
     case REFRESH_ANSWER:
         return write_use(txn, job);
     case REFRESH_KILL:
-        return families_kill(txn, bytes_from(job->presented.family_id, sizeof job->presented.family_id), "refresh_replayed");
+        return families_kill(txn, family_id_of(job), "refresh_replayed");
     case REFRESH_REFUSE:
         break;
     }
@@ -153,7 +158,7 @@ static void reply_tokens(const struct renewal *job)
     issue_reply(token, &(struct issue){
         .grant = job->family->grant,
         .scopes = job->plan.scopes,
-        .family_id = bytes_from(job->presented.family_id, sizeof job->presented.family_id),
+        .family_id = family_id_of(job),
         .offline = job->family->offline,
         .user = job->facts.user,
         .refresh_token = refresh_token_text(token->http, &job->plan.answer),

@@ -138,7 +138,8 @@ static void failure_counted(enum op_err result, void *arg)
 static void refuse_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->token->http;
-    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address, NULL);
+    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address,
+              NULL);
     req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
     json_t *body = json_make_object(req);
     json_set_string(body, "error", req->error);
@@ -163,7 +164,8 @@ static void client_loaded(enum op_err result, void *arg)
     } else if (client_auth_decide(&token->auth, token->client, &job->error) != OP_OK) {
         kv_run(server_kv(), KV_GUARD, count_failure, failure_counted, job);
     } else if (!may_use(token->client, token->params.grant_type)) {
-        token_refuse(token, &(struct oauth_error){OAUTH_UNAUTHORIZED_CLIENT, "the client is not registered for this grant_type"});
+        token_refuse(token, &(struct oauth_error){OAUTH_UNAUTHORIZED_CLIENT,
+                                                  "the client is not registered for this grant_type"});
     } else if (!issue_ready(token->client)) {
         token_unavailable(token, OP_BUSY);
     } else {

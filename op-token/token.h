@@ -41,7 +41,8 @@ struct token_request {
 void token_handle(struct http_request *req);
 
 /* The scope parameter as a list, empty when there is none. OP_INVALID with invalid_scope: malformed. */
-must_check enum op_err token_scopes(const struct token_request *token, struct scope_list *ret, struct oauth_error *ret_error);
+must_check enum op_err token_scopes(const struct token_request *token, struct scope_list *ret,
+                                    struct oauth_error *ret_error);
 
 /* Replies with an error of RFC 6749 §5.2 and frees the request. */
 void token_refuse(struct token_request *token, const struct oauth_error *error);

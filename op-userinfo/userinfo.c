@@ -137,7 +137,8 @@ static void loaded(enum op_err result, void *arg)
 }
 
 /* Verifies and reads the token. OP_INVALID with invalid_token, or an error of the store. */
-static enum op_err verify(struct http_request *req, const char *text, struct access_token *ret, struct oauth_error *ret_error)
+static enum op_err verify(struct http_request *req, const char *text, struct access_token *ret,
+                          struct oauth_error *ret_error)
 {
     json_t *claims;
     *ret_error = (struct oauth_error){OAUTH_INVALID_TOKEN, "the token is not an access token of this issuer"};

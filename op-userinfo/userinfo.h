@@ -23,7 +23,8 @@ struct userinfo_request {
 /* Pure. RFC 6750 §2: the header or the form, never both; the query is not looked at (§2.3). The result
  * is owned by ctx or points into the request. OP_ABSENT: no token, another scheme: answered without an
  * error code (§3.1). OP_INVALID with invalid_request. */
-must_check enum op_err userinfo_token(const struct userinfo_request *request, const char **ret, struct oauth_error *ret_error);
+must_check enum op_err userinfo_token(const struct userinfo_request *request, const char **ret,
+                                      struct oauth_error *ret_error);
 
 /* Pure. Judges a token that verified: it must be meant for us (its aud has the issuer, which op-token adds
  * to every token with openid), still alive, and have the scope openid.

@@ -9,5 +9,5 @@
  * by ctx; grant and family are not copied. Needs clients, users and sessions open. Does not block.
  * OP_DENIED: one of them needs a newer version (it may hold a restriction that this one cannot read);
  * OP_BROKEN. */
-must_check enum op_err alive_load(struct kv_txn *txn, const void *ctx, const Rec__Grant *grant, const Rec__Family *family,
-                                  bool offline, struct family_facts *ret);
+must_check enum op_err alive_load(struct kv_txn *txn, const void *ctx, const Rec__Grant *grant,
+                                  const Rec__Family *family, bool offline, struct family_facts *ret);

@@ -62,7 +62,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++)
         plant.codes[i] = rand_token(ctx, CODE_LEN);
     const struct kv_store stores[] = {{KV_CODES, true}};
-    enum op_err err = kv_open(ctx, &(struct kv_config){.state_dir = argv[1], .runtime_dir = argv[2]}, stores, 1, &kv, &why);
+    const struct kv_config config = {.state_dir = argv[1], .runtime_dir = argv[2]};
+    enum op_err err = kv_open(ctx, &config, stores, 1, &kv, &why);
     if (err == OP_OK)
         err = kv_run_wait(kv, KV_CODES, insert, &plant);
     if (err != OP_OK) {

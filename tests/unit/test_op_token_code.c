@@ -1,5 +1,5 @@
-/* The rules of redeeming a code, a row per sentence of RFC 6749 §4.1.3, §4.1.4, §5.2, RFC 7636 §4.6, RFC 9700 §2.1.1 and
- * OpenID Connect Core §3.1.3.2. */
+/* The rules of redeeming a code, a row per sentence of RFC 6749 §4.1.3, §4.1.4, §5.2, RFC 7636 §4.6,
+ * RFC 9700 §2.1.1 and OpenID Connect Core §3.1.3.2. */
 #include "rows.h"
 
 #include "code.h"
@@ -46,7 +46,7 @@ static const struct row {
     {"redirect_uri may be missing if it was not part of the authorization request",
      CODE_WITHOUT_URI, NULL, NULL, "c1", NULL, NULL, 50, FAMILY_ALIVE, CODE_REDEEM, OAUTH_OK},
     {"but not be another one than was used",
-     CODE_WITHOUT_URI, NULL, NULL, "c1", "https://evil.example/", NULL, 50, FAMILY_ALIVE, CODE_REFUSE, OAUTH_INVALID_GRANT},
+     CODE_WITHOUT_URI, NULL, NULL, "c1", "https://evil.example", NULL, 50, FAMILY_ALIVE, CODE_REFUSE, OAUTH_INVALID_GRANT},
     {"the server must return invalid_grant if the PKCE values are not equal (RFC 7636 §4.6)",
      CODE, CHALLENGE, "S256", "c1", URI, WRONG, 50, FAMILY_ALIVE, CODE_REFUSE, OAUTH_INVALID_GRANT},
     {"the challenge itself is no verifier under S256",

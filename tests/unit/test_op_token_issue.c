@@ -9,8 +9,10 @@ static const struct row {
     const char *name, *registered, *scope, *audiences;
 } ROWS[] = {
     {"no audience: access_token_claims falls back to the issuer", "", "openid", ""},
-    {"openid adds the issuer, whose userinfo endpoint asks for it", "https://api.example", "openid", "https://api.example " ISSUER},
-    {"two and the issuer", "https://a.example https://b.example", "email openid", "https://a.example https://b.example " ISSUER},
+    {"openid adds the issuer, whose userinfo endpoint asks for it",
+     "https://api.example", "openid", "https://api.example " ISSUER},
+    {"two and the issuer",
+     "https://a.example https://b.example", "email openid", "https://a.example https://b.example " ISSUER},
     {"never twice", ISSUER " https://a.example", "openid", ISSUER " https://a.example"},
     {"without openid nothing is added", "https://api.example", "email", "https://api.example"},
 };

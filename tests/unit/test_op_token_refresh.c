@@ -4,7 +4,10 @@
 
 #include "refresh.h"
 
-enum { START = 1000, IDLE = 1000, LOST = 100, RACE = 10 };
+enum { START = 1000, SOON = START + 50, PRESENTED = START + 20, IDLE = 1000, LOST = 100, RACE = 10 };
+#define ALL "openid email"
+#define NOTHING 0, false, NULL
+#define NO_GRANT OAUTH_INVALID_GRANT, NOTHING
 
 static const uint8_t K[DIGEST_KEY_LEN] = {1};
 static const uint8_t SECRET[REFRESH_SECRET_LEN] = {2};
@@ -12,7 +15,7 @@ static const uint8_t FAMILY_ID[REFRESH_FAMILY_LEN] = {3};
 
 /* Which token is presented: the family is at generation 2, rotated at START. */
 enum presented { FIRST, SECOND, THIRD, FORGED };
-enum client_kind { CLIENT_PUBLIC, CLIENT_CONFIDENTIAL, CLIENT_TOLD_TO, CLIENT_TOLD_NOT_TO, CLIENT_OTHER };
+enum client_kind { CLIENT_PUBLIC, CLIENT_WITH_SECRET, CLIENT_TOLD_TO, CLIENT_TOLD_NOT_TO, CLIENT_OTHER };
 
 static const struct row {
     const char *sentence;
@@ -30,49 +33,55 @@ static const struct row {
     const char *scopes;
 } ROWS[] = {
     {"a public client's token rotates (RFC 9700 §2.2.2)",
-     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_ANSWER, OAUTH_OK, 3, true, "openid email"},
+     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_ANSWER, OAUTH_OK, 3, true, ALL},
     {"a confidential client's is answered with the same one",
-     SECOND, CLIENT_CONFIDENTIAL, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     SECOND, CLIENT_WITH_SECRET, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
     {"unless it is told to rotate",
-     SECOND, CLIENT_TOLD_TO, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_ANSWER, OAUTH_OK, 3, true, "openid email"},
+     SECOND, CLIENT_TOLD_TO, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_ANSWER, OAUTH_OK, 3, true, ALL},
     {"and a public one may be told not to",
-     SECOND, CLIENT_TOLD_NOT_TO, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     SECOND, CLIENT_TOLD_NOT_TO, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
     {"the refresh token must have been issued to the authenticated client (§6)",
-     SECOND, CLIENT_OTHER, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     SECOND, CLIENT_OTHER, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
     {"a stranger with an old token kills nothing",
-     FIRST, CLIENT_OTHER, FAMILY_ALIVE, false, START, START + 99, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FIRST, CLIENT_OTHER, FAMILY_ALIVE, false, START, START + 99, NULL, REFRESH_REFUSE, NO_GRANT},
     {"for a refresh token an absent family is dead",
-     SECOND, CLIENT_PUBLIC, FAMILY_DEAD, true, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"a dead family", SECOND, CLIENT_PUBLIC, FAMILY_DEAD, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"an expired family", SECOND, CLIENT_PUBLIC, FAMILY_EXPIRED, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"its session ended", SECOND, CLIENT_PUBLIC, FAMILY_SESSION_ENDED, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"its consent withdrawn", SECOND, CLIENT_PUBLIC, FAMILY_CONSENT_WITHDRAWN, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"its user gone", SECOND, CLIENT_PUBLIC, FAMILY_USER_GONE, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
-    {"its client gone", SECOND, CLIENT_PUBLIC, FAMILY_CLIENT_GONE, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     SECOND, CLIENT_PUBLIC, FAMILY_DEAD, true, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"a dead family",
+     SECOND, CLIENT_PUBLIC, FAMILY_DEAD, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"an expired family",
+     SECOND, CLIENT_PUBLIC, FAMILY_EXPIRED, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"its session ended",
+     SECOND, CLIENT_PUBLIC, FAMILY_SESSION_ENDED, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"its consent withdrawn",
+     SECOND, CLIENT_PUBLIC, FAMILY_CONSENT_WITHDRAWN, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"its user gone",
+     SECOND, CLIENT_PUBLIC, FAMILY_USER_GONE, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
+    {"its client gone",
+     SECOND, CLIENT_PUBLIC, FAMILY_CLIENT_GONE, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
     {"a lost answer: the predecessor gets the same successor again",
-     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
     {"also for a client that does not rotate any more",
-     FIRST, CLIENT_CONFIDENTIAL, FAMILY_ALIVE, false, 0, START + LOST, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     FIRST, CLIENT_WITH_SECRET, FAMILY_ALIVE, false, 0, START + LOST, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
     {"later than the lost-answer window is theft",
-     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST + 1, NULL, REFRESH_KILL, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST + 1, NULL, REFRESH_KILL, NO_GRANT},
     {"a race: the successor was presented a moment ago",
-     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, START + 20, START + 20 + RACE, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, PRESENTED, PRESENTED + RACE, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
     {"later than the race window is theft",
-     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, START + 20, START + 20 + RACE + 1, NULL, REFRESH_KILL, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, PRESENTED, PRESENTED + RACE + 1, NULL, REFRESH_KILL, NO_GRANT},
     {"theft is theft whatever scope is asked for",
-     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST + 1, "admin", REFRESH_KILL, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FIRST, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + LOST + 1, "admin", REFRESH_KILL, NO_GRANT},
     {"a theft in a family that is dead already changes nothing",
-     FIRST, CLIENT_PUBLIC, FAMILY_DEAD, false, 0, START + LOST + 1, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FIRST, CLIENT_PUBLIC, FAMILY_DEAD, false, 0, START + LOST + 1, NULL, REFRESH_REFUSE, NO_GRANT},
     {"a generation from the future kills nothing",
-     THIRD, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     THIRD, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
     {"nor does a secret that was never issued",
-     FORGED, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_REFUSE, OAUTH_INVALID_GRANT, 0, false, NULL},
+     FORGED, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_REFUSE, NO_GRANT},
     {"the scope may be narrowed (§6)",
-     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + 50, "email", REFRESH_ANSWER, OAUTH_OK, 3, true, "email"},
+     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, SOON, "email", REFRESH_ANSWER, OAUTH_OK, 3, true, "email"},
     {"the requested scope must not include any scope not originally granted (§6)",
-     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, START + 50, "openid phone", REFRESH_REFUSE, OAUTH_INVALID_SCOPE, 0, false, NULL},
+     SECOND, CLIENT_PUBLIC, FAMILY_ALIVE, false, 0, SOON, "openid phone", REFRESH_REFUSE, OAUTH_INVALID_SCOPE, NOTHING},
     {"if omitted it is equal to the scope originally granted (§6)",
-     SECOND, CLIENT_CONFIDENTIAL, FAMILY_ALIVE, false, 0, START + 50, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, "openid email"},
+     SECOND, CLIENT_WITH_SECRET, FAMILY_ALIVE, false, 0, SOON, NULL, REFRESH_ANSWER, OAUTH_OK, 2, false, ALL},
 };
 
 static void make_tokens(struct refresh_token tokens[4])
@@ -167,7 +176,8 @@ static void the_use_is_written_every_tenth_of_the_idle_time(void **state)
         make_tokens(tokens);
         struct refresh_plan plan = refresh_decide(&(struct refresh_facts){
             .k = K, .presented = &tokens[SECOND], .family = make_family(ctx, tokens, 0), .alive = FAMILY_ALIVE,
-            .client = make_client(ctx, CLIENT_CONFIDENTIAL), .windows = {LOST, RACE}, .idle_lifetime = IDLE, .now = rows[i].now,
+            .client = make_client(ctx, CLIENT_WITH_SECRET), .windows = {LOST, RACE}, .idle_lifetime = IDLE,
+            .now = rows[i].now,
         });
         row_equal(rows[i].when, plan.action, REFRESH_ANSWER);
         row_equal(rows[i].when, plan.touch, rows[i].touch);

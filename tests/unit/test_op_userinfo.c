@@ -51,11 +51,13 @@ static const struct decide_row {
 } DECIDE[] = {
     {"a live token with openid", "openid", ISSUER, "u1", FAMILY_ALIVE, OAUTH_OK},
     {"meant for others and for us", "openid email", "https://api.example " ISSUER, "u1", FAMILY_ALIVE, OAUTH_OK},
-    {"the request requires higher privileges: insufficient_scope (RFC 6750 §3.1)", "email", ISSUER, "u1", FAMILY_ALIVE, OAUTH_INSUFFICIENT_SCOPE},
+    {"the request requires higher privileges: insufficient_scope (RFC 6750 §3.1)",
+     "email", ISSUER, "u1", FAMILY_ALIVE, OAUTH_INSUFFICIENT_SCOPE},
     {"no scope at all", NULL, ISSUER, "u1", FAMILY_ALIVE, OAUTH_INSUFFICIENT_SCOPE},
     {"a scope that only starts like it", "openid2", ISSUER, "u1", FAMILY_ALIVE, OAUTH_INSUFFICIENT_SCOPE},
     {"a client's own token: there is nobody", "openid", ISSUER, NULL, FAMILY_ALIVE, OAUTH_INSUFFICIENT_SCOPE},
-    {"validate that the aud is ours (RFC 9068 §4)", "openid", "https://api.example", "u1", FAMILY_ALIVE, OAUTH_INVALID_TOKEN},
+    {"validate that the aud is ours (RFC 9068 §4)",
+     "openid", "https://api.example", "u1", FAMILY_ALIVE, OAUTH_INVALID_TOKEN},
     {"an aud that only starts like ours", "openid", ISSUER "/api", "u1", FAMILY_ALIVE, OAUTH_INVALID_TOKEN},
     {"revoked: invalid_token (RFC 6750 §3.1)", "openid", ISSUER, "u1", FAMILY_DEAD, OAUTH_INVALID_TOKEN},
     {"expired", "openid", ISSUER, "u1", FAMILY_EXPIRED, OAUTH_INVALID_TOKEN},
@@ -86,7 +88,8 @@ static void who_is_answered(void **state)
         const struct decide_row *row = &DECIDE[i];
         struct access_token token = make_token(ctx, row->scope, row->audience, row->user_id);
         struct oauth_error error = {OAUTH_OK, NULL};
-        row_equal(row->sentence, userinfo_decide(&token, ISSUER, row->alive, &error), row->error == OAUTH_OK ? OP_OK : OP_DENIED);
+        enum op_err result = userinfo_decide(&token, ISSUER, row->alive, &error);
+        row_equal(row->sentence, result, row->error == OAUTH_OK ? OP_OK : OP_DENIED);
         row_equal(row->sentence, error.code, row->error);
     }
     talloc_free(ctx);
@@ -97,10 +100,13 @@ static const struct claims_row {
     const char *scope, *claims_request, *json;
 } CLAIMS[] = {
     {"sub is always there (§5.3.2)", "openid", NULL, "{\"sub\":\"u1\"}"},
-    {"scopes ask for claims (§5.4)", "openid email", NULL, "{\"sub\":\"u1\",\"email\":\"a@example.org\",\"email_verified\":true}"},
-    {"single claims by the claims parameter (§5.5)", "openid", "{\"userinfo\":{\"phone_number\":null}}", "{\"sub\":\"u1\",\"phone_number\":\"+1\"}"},
+    {"scopes ask for claims (§5.4)",
+     "openid email", NULL, "{\"sub\":\"u1\",\"email\":\"a@example.org\",\"email_verified\":true}"},
+    {"single claims by the claims parameter (§5.5)",
+     "openid", "{\"userinfo\":{\"phone_number\":null}}", "{\"sub\":\"u1\",\"phone_number\":\"+1\"}"},
     {"those for the ID token stay there", "openid", "{\"id_token\":{\"phone_number\":null}}", "{\"sub\":\"u1\"}"},
-    {"a claim the user has not is left out", "openid", "{\"userinfo\":{\"nickname\":{\"essential\":true}}}", "{\"sub\":\"u1\"}"},
+    {"a claim the user has not is left out",
+     "openid", "{\"userinfo\":{\"nickname\":{\"essential\":true}}}", "{\"sub\":\"u1\"}"},
     {"an operator's scope", "openid groups", NULL, "{\"sub\":\"u1\",\"groups\":[\"a\",\"b\"]}"},
     {"nobody else's sub", "openid", "{\"userinfo\":{\"sub\":{\"value\":\"u2\"}}}", "{\"sub\":\"u1\"}"},
 };
