@@ -129,24 +129,40 @@ static bool open_stores(struct server *server, const char **ret_why)
     return check.why == NULL;
 }
 
+/* Returns how many bytes, at most max; -1 and errno. */
+static ssize_t read_all(const char *path, uint8_t *data, size_t max)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t got = read(fd, data, max);
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return got;
+}
+
 enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret, const char **ret_why)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     if (dir == NULL) {
-        *ret_why = mem_printf(server, "the credential %s is missing: CREDENTIALS_DIRECTORY is not set", name);
+        *ret_why = mem_printf(server, "the credential %s is missing: CREDENTIALS_DIRECTORY is not set, as systemd's "
+                                      "LoadCredential= would", name);
         return OP_ABSENT;
     }
     const char *path = mem_printf(server, "%s/%s", dir, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        *ret_why = mem_printf(server, "%s cannot be read: %s", path, strerror(errno));
-        return errno == ENOENT ? OP_ABSENT : OP_DENIED;
-    }
     uint8_t *data = mem_secret(mem_array(server, uint8_t, len + 1));
-    ssize_t got = read(fd, data, len + 1);
-    close(fd);
+    ssize_t got = read_all(path, data, len + 1);
+    if (got < 0) {
+        int reason = errno;
+        *ret_why = mem_printf(server, "%s cannot be read: %s: %s", path, strerror(reason),
+                              reason == ENOENT ? "make it with `opctl init --credentials DIR` and hand it to this server"
+                                               : "it must be a file that this server's user may read");
+        return reason == ENOENT ? OP_ABSENT : OP_DENIED;
+    }
     if (got != (ssize_t)len) {
-        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long", path, len);
+        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long: put the one back that `opctl init --credentials` made",
+                              path, len);
         return OP_INVALID;
     }
     *ret = data;

@@ -1,4 +1,5 @@
 """The operating system enforces the server x environment table: what a server's user may not open, it cannot."""
+import json
 import os
 import pwd
 import re
@@ -84,17 +85,36 @@ def test_a_server_says_what_it_opens(partita, server):
     assert OPENED[server].items() <= TABLE[server].items()
 
 
+def start(partita, server, groups, credentials, before=""):
+    """A start that is to fail, as the server's user. Returns why it failed: one log line."""
+    user = pwd.getpwnam(server)
+    script = (f"{before} exec setpriv --reuid {user.pw_uid} --regid {user.pw_gid} {groups} {partita.dir}/bin/{server} "
+              f"--config {partita.dir}/etc/partita.conf --listen unix:/tmp/never-{os.getpid()}.sock")
+    done = subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=30, check=False,
+                          env={"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": os.path.join(partita.dir, "sockets/credentials", credentials)})
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    return json.loads(done.stderr)["why"]
+
+
+def its_groups(server):
+    return "--groups " + ",".join(map(str, os.getgrouplist(server, pwd.getpwnam(server).pw_gid)))
+
+
+@pytest.mark.parametrize("server", OPENED)
+def test_a_user_without_its_groups_gets_one_clear_line(partita, server):
+    why = start(partita, server, "--clear-groups", server)
+    assert os.path.join(partita.dir, "") in why and "partita-" in why
+
+
+@pytest.mark.parametrize("server, other", [("op-discovery", "op-auth"), ("op-auth", "op-token"), ("op-token", "op-discovery")])
+def test_anothers_credentials_give_one_clear_line(partita, server, other):
+    why = start(partita, server, its_groups(server), other)
+    assert os.path.join(partita.dir, "sockets/credentials", other) in why and "Permission denied" in why and "user" in why
+
+
 @pytest.mark.parametrize("server, env", [(server, env) for server in OPENED for env in OPENED[server]])
 def test_a_read_only_mount_gives_one_clear_line(partita, server, env):
     """Where lock.mdb cannot be written LMDB would go without locking: the server refuses to start."""
     path = directory(partita, env)
-    user = pwd.getpwnam(server)
-    groups = ",".join(map(str, os.getgrouplist(server, user.pw_gid)))
-    script = (f"mount --bind {path} {path} && mount -o remount,bind,ro {path} && "
-              f"exec setpriv --reuid {user.pw_uid} --regid {user.pw_gid} --groups {groups} {partita.dir}/bin/{server} "
-              f"--config {partita.dir}/etc/partita.conf --listen unix:/tmp/never-{os.getpid()}.sock")
-    done = subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=30, check=False,
-                          env={"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": os.path.join(partita.dir, "sockets/credentials", server)})
-    assert done.returncode == 1, done.stderr
-    lines = [line for line in done.stderr.split("\n") if line]
-    assert len(lines) == 1 and os.path.join(path, "lock.mdb") in lines[0], done.stderr
+    why = start(partita, server, its_groups(server), server, f"mount --bind {path} {path} && mount -o remount,bind,ro {path} &&")
+    assert os.path.join(path, "lock.mdb") in why and "read-write" in why
