@@ -30,6 +30,7 @@ struct auth {
     struct scope_catalogue catalogue;
     struct guard_limit account_limit, address_limit;
     const uint8_t *form_key;        /* DIGEST_KEY_LEN bytes */
-    json_t *site;                   /* name, logo and contact for the pages */
+    const char *base;               /* the issuer's path, "" for none: in front of every path of ours */
+    json_t *site;                   /* name, logo, contact and base for the pages */
 };
 extern struct auth auth;

@@ -82,8 +82,11 @@ static enum op_err make_site(struct server *server, const char **ret_why)
         if (err != OP_OK)
             return err;
     }
+    const char *path = strchr(strstr(settings.issuer, "://") + 3, '/'); /* its check saw to the scheme */
+    auth.base = path == NULL ? "" : path;
     json_set_string(auth.site, "name", settings.name);
-    json_set_string(auth.site, "logo", mem_printf(server, "/assets/%s", logo));
+    json_set_string(auth.site, "base", auth.base);
+    json_set_string(auth.site, "logo", mem_printf(server, "%s/assets/%s", auth.base, logo));
     set_contact(server, auth.site);
     return OP_OK;
 }

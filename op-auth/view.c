@@ -98,7 +98,7 @@ void view_set_form(struct http_request *req, json_t *values, const char *name, c
 
 void view_redirect(struct http_request *req, const char *url)
 {
-    http_set_field(req, "Location", url);
+    http_set_fieldf(req, "Location", "%s%s", *url == '/' ? auth.base : "", url);
     http_set_field(req, "Cache-Control", "no-store");
     http_set_field(req, "Referrer-Policy", "no-referrer");
     http_reply(req, 303, "text/plain; charset=utf-8", bytes_of(""));
@@ -129,7 +129,7 @@ static void set_resume(struct http_request *req, json_t *values, const char *pat
     if (path == NULL || request == NULL || form_parse(req, bytes_of(request), PAIRS_MAX, &form) != OP_OK)
         return;
     json_t *resume = json_object();
-    json_set_string(resume, "action", path);
+    json_set_string(resume, "action", mem_printf(req, "%s%s", auth.base, path));
     add_fields(resume, &form, strlen(request) > VIEW_URL_MAX);
     json_set(values, "resume", resume);
     json_decref(resume);
@@ -146,7 +146,7 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
     }
     set_resume(req, values, problem->path, problem->request);
     if (problem->href != NULL) {
-        json_set_string(values, "href", problem->href);
+        json_set_string(values, "href", mem_printf(req, "%s%s", auth.base, problem->href));
         json_set_string(values, "label", view_message(req, problem->ui_locales, problem->label, values));
     }
     if (problem->retry_after > 0)

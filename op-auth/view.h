@@ -23,7 +23,7 @@ void view_set_user(json_t *values, const Rec__User *user);
 /* values.NAME: an interaction sealed for this browser, which gets its cookie. */
 void view_set_form(struct http_request *req, json_t *values, const char *name, const struct interaction *interaction);
 
-/* 303, not stored, no referrer. */
+/* 303, not stored, no referrer. A url that starts with '/' is a path of ours, below the issuer. */
 void view_redirect(struct http_request *req, const char *url);
 
 /* A page that says what happened, offers the way on, and names the request. */
@@ -33,7 +33,7 @@ struct view_problem {
     const char *ui_locales;
     const struct oauth_error *error; /* for developers; NULL none */
     const char *path, *request;      /* the way on: begin again at path with these parameters, form-encoded */
-    const char *href, *label;        /* or a link, with the key of its text */
+    const char *href, *label;        /* or a link below the issuer, with the key of its text */
     unsigned retry_after;            /* seconds, 0 none */
 };
 /* Logs one line, of those below 500: what is more was told by trouble_of_store. */
