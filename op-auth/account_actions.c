@@ -40,7 +40,8 @@ static enum op_err check_asker(struct kv_txn *txn, struct action *action)
     if (err != OP_OK)
         return err;
     const Rec__Session *session = action->who.session;
-    bool same = session != NULL && action->interaction.sid != NULL && strcmp(session->sid, action->interaction.sid) == 0;
+    bool same = session != NULL && action->interaction.sid != NULL &&
+                strcmp(session->sid, action->interaction.sid) == 0;
     return same ? OP_OK : OP_MISMATCH;
 }
 

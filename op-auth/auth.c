@@ -1,3 +1,3 @@
 #include "auth.h"
 
-struct auth auth;
+struct auth auth = {.base = ""};

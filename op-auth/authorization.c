@@ -131,7 +131,8 @@ static void render(struct authorization *a)
 {
     struct interaction next = {0};
     /* The answer was given in another session than the present one: it does not count. */
-    const char *notice = a->answer != CONSENT_UNASKED && !authorization_in_this_session(a) ? "notice.session_changed" : NULL;
+    bool ignored = a->answer != CONSENT_UNASKED && !authorization_in_this_session(a);
+    const char *notice = ignored ? "notice.session_changed" : NULL;
     switch (a->outcome) {
     case OUTCOME_PROBLEM:
         show_problem(a);

@@ -62,7 +62,8 @@ static const char *id_just_made(const struct http_request *req)
     size_t len = strlen(browser_name);
     for (size_t i = 0; i < req->reply_field_count; i++) {
         const char *value = req->reply_fields[i].value;
-        if (strcmp(req->reply_fields[i].name, "Set-Cookie") == 0 && strncmp(value, browser_name, len) == 0 && value[len] == '=')
+        if (strcmp(req->reply_fields[i].name, "Set-Cookie") == 0 && strncmp(value, browser_name, len) == 0 &&
+            value[len] == '=')
             return mem_strndup(req, value + len + 1, SECRET_CHARS);
     }
     return NULL;

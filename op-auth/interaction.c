@@ -7,7 +7,8 @@
 /* Two keys out of one are not needed: nothing else is sealed under the form key. */
 static const char AAD[] = "partita interaction 1";
 
-char *interaction_seal(const void *ctx, const uint8_t key[32], const char *browser, const struct interaction *interaction)
+char *interaction_seal(const void *ctx, const uint8_t key[32], const char *browser,
+                       const struct interaction *interaction)
 {
     json_t *object = json_make_object(ctx);
     json_set_int(object, "purpose", interaction->purpose);

@@ -30,7 +30,8 @@ struct interaction {
 };
 
 /* Seals it for a browser (the value of its cookie). Text for a form or URL, owned by ctx. */
-char *interaction_seal(const void *ctx, const uint8_t key[32], const char *browser, const struct interaction *interaction);
+char *interaction_seal(const void *ctx, const uint8_t key[32], const char *browser,
+                       const struct interaction *interaction);
 
 struct interaction_opened {
     struct interaction interaction;

@@ -24,7 +24,8 @@ static const struct conf_item CONF[] = {
     {.name = "password_queue", .type = CONF_NUMBER, .def = "64", .min = 0, .max = 4096, .unit = "passwords",
      .target = &auth.settings.password_queue,
      .help = "Passwords that may wait for one of these threads; more are asked to come back later."},
-    {.name = "password_memory", .type = CONF_SIZE, .def = "19MiB", .min = 8 * MIB, .max = 1024 * (int64_t)MIB, .unit = "bytes",
+    {.name = "password_memory", .type = CONF_SIZE, .def = "19MiB", .min = 8 * MIB, .max = 1024 * (int64_t)MIB,
+     .unit = "bytes",
      .target = &auth.settings.password_memory, .help = "Memory of one argon2id hash."},
     {.name = "password_iterations", .type = CONF_NUMBER, .def = "2", .min = 1, .max = 100, .unit = "passes",
      .target = &auth.settings.password_iterations, .help = "Passes of argon2id over that memory."},
@@ -99,8 +100,8 @@ static void start_passwords(struct server *server)
         .iterations = (uint32_t)s->password_iterations,
         .lanes = 1,
     };
-    auth.passwords = password_pool_new(server, server_base(), (unsigned)s->password_threads, (unsigned)s->password_queue,
-                                       auth.cost);
+    auth.passwords = password_pool_new(server, server_base(), (unsigned)s->password_threads,
+                                       (unsigned)s->password_queue, auth.cost);
     auth.account_limit = (struct guard_limit){
         .kind = "password/account",
         .limit = (unsigned)s->account_guesses,
@@ -118,7 +119,8 @@ static enum op_err start(struct server *server, const char **ret_why)
     const uint8_t *form_key = NULL;
     enum op_err err = server_credential(server, "form-key", DIGEST_KEY_LEN, &form_key, ret_why);
     if (err == OP_OK)
-        err = page_load(server, settings.share_dir, settings.locales.items, settings.locales.count, &auth.pages, ret_why);
+        err = page_load(server, settings.share_dir, settings.locales.items, settings.locales.count, &auth.pages,
+                        ret_why);
     if (err == OP_OK)
         err = make_site(server, ret_why);
     if (err == OP_OK)

@@ -157,7 +157,8 @@ bool password_pool_full(const struct password_pool *pool)
     return pool->tasks >= pool->tasks_max;
 }
 
-enum op_err password_pool_run(struct password_pool *pool, const struct password_job *job, password_done *done, void *arg)
+enum op_err password_pool_run(struct password_pool *pool, const struct password_job *job, password_done *done,
+                              void *arg)
 {
     if (password_pool_full(pool))
         return OP_BUSY;

@@ -1,6 +1,7 @@
 #pragma once
 /* Passwords are hashed on a few threads of idle priority, so that with every one of them busy any other
- * request is still answered. The queue is bounded; results come back on the event loop, which alone calls these functions. */
+ * request is still answered. The queue is bounded; results come back on the event loop, which alone calls
+ * these functions. */
 #include <event2/event.h>
 
 #include "data/password.h"
@@ -23,7 +24,7 @@ struct password_job {
 };
 /* Copies the job and calls done later on the event loop, exactly once. OP_BUSY: the queue is full, and done
  * is not called. Never blocks. */
-must_check enum op_err password_pool_run(struct password_pool *pool, const struct password_job *job, password_done *done,
-                                         void *arg);
+must_check enum op_err password_pool_run(struct password_pool *pool, const struct password_job *job,
+                                         password_done *done, void *arg);
 /* True when a job would be refused now. */
 bool password_pool_full(const struct password_pool *pool);

@@ -5,7 +5,8 @@
 #include "runtime/server.h"
 #include "store/credentials.h"
 
-static enum op_err read_same(struct kv_txn *txn, const void *ctx, const char *user_id, const char *phc, Rec__Password **ret)
+static enum op_err read_same(struct kv_txn *txn, const void *ctx, const char *user_id, const char *phc,
+                             Rec__Password **ret)
 {
     Rec__Password *password = NULL;
     enum op_err err = credentials_get_password(txn, ctx, user_id, &password);

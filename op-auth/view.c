@@ -36,7 +36,8 @@ char *view_message(struct http_request *req, const char *ui_locales, const char 
     return page_message(req, auth.pages, language_of(req, ui_locales), key, values);
 }
 
-void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind, const char *name)
+void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind,
+                       const char *name)
 {
     const char *text = view_message(req, ui_locales, mem_printf(req, "%s.%s", kind, name), NULL);
     json_append_string(list, *text != '\0' ? text : name);
@@ -135,15 +136,21 @@ static void set_resume(struct http_request *req, json_t *values, const char *pat
     json_decref(resume);
 }
 
+static const char *problem_message(struct http_request *req, const struct view_problem *problem, const char *part,
+                                   const json_t *values)
+{
+    return view_message(req, problem->ui_locales, mem_printf(req, "%s.%s", problem->key, part), values);
+}
+
 void view_problem(struct http_request *req, const struct view_problem *problem)
 {
     json_t *values = view_values(req);
-    json_set_string(values, "title", view_message(req, problem->ui_locales, mem_printf(req, "%s.title", problem->key), values));
-    json_set_string(values, "text", view_message(req, problem->ui_locales, mem_printf(req, "%s.text", problem->key), values));
-    if (problem->error != NULL) {
-        json_set_string(values, "error", oauth_error_name(problem->error->code));
+    const char *error = problem->error == NULL ? NULL : oauth_error_name(problem->error->code);
+    json_set_string(values, "title", problem_message(req, problem, "title", values));
+    json_set_string(values, "text", problem_message(req, problem, "text", values));
+    json_set_string(values, "error", error);
+    if (error != NULL)
         json_set_string(values, "error_description", problem->error->description);
-    }
     set_resume(req, values, problem->path, problem->request);
     if (problem->href != NULL) {
         json_set_string(values, "href", mem_printf(req, "%s%s", auth.base, problem->href));
@@ -152,8 +159,8 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
     if (problem->retry_after > 0)
         http_set_fieldf(req, "Retry-After", "%u", problem->retry_after);
     if (problem->status < 500)
-        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id, "page", problem->key, "error",
-                  problem->error == NULL ? NULL : oauth_error_name(problem->error->code), NULL);
+        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id, "page", problem->key, "error", error,
+                  NULL);
     view_page(req, problem->status, "problem", problem->ui_locales, values);
 }
 

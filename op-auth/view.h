@@ -11,11 +11,13 @@ enum { VIEW_URL_MAX = 6000 }; /* a longer URL may not pass every balancer: forms
 /* A new object with what every page shows: site, request_id. Owned by req. */
 json_t *view_values(struct http_request *req);
 /* Answers with a page in the person's language. ui_locales may be NULL. */
-void view_page(struct http_request *req, int status, const char *template, const char *ui_locales, const json_t *values);
+void view_page(struct http_request *req, int status, const char *template, const char *ui_locales,
+               const json_t *values);
 /* One message in the person's language, owned by req; "" when there is none. */
 char *view_message(struct http_request *req, const char *ui_locales, const char *key, const json_t *values);
 /* Appends what a scope or claim (kind) lets a client do: the catalogue's text, else its name. */
-void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind, const char *name);
+void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind,
+                       const char *name);
 /* values.client: name and links of a client. */
 void view_set_client(json_t *values, const Rec__Client *client);
 /* values.user: username, and name where the account has one. */

@@ -213,7 +213,8 @@ static enum op_err load_locale(struct page_set *pages, const char *dir, const ch
 }
 
 /* Every other language may lack keys of the first, but has none of its own: such a key is a slip. */
-static enum op_err check_locale(struct page_set *pages, const char *dir, const struct locale *locale, const char **ret_why)
+static enum op_err check_locale(struct page_set *pages, const char *dir, const struct locale *locale,
+                                const char **ret_why)
 {
     const char *key = NULL;
     json_t *text = NULL;
@@ -336,7 +337,8 @@ const char *page_language(const struct page_set *pages, const char *ui_locales, 
     return language_choose(pages->languages, pages->locale_count, ui_locales, accept_language);
 }
 
-char *page_render(const void *ctx, const struct page_set *pages, const char *name, const char *language, const json_t *values)
+char *page_render(const void *ctx, const struct page_set *pages, const char *name, const char *language,
+                  const json_t *values)
 {
     struct buf out = buf_make(ctx);
     struct voice voice = voice_of(pages, language);
@@ -351,7 +353,8 @@ char *page_render(const void *ctx, const struct page_set *pages, const char *nam
     return buf_string(&out);
 }
 
-char *page_message(const void *ctx, const struct page_set *pages, const char *language, const char *key, const json_t *values)
+char *page_message(const void *ctx, const struct page_set *pages, const char *language, const char *key,
+                   const json_t *values)
 {
     struct buf out = buf_make(ctx);
     struct voice voice = voice_of(pages, language);
@@ -377,8 +380,8 @@ static void reply(struct http_request *req, const struct page_set *pages, int st
     http_reply(req, status, "text/html; charset=utf-8", bytes_of(html));
 }
 
-void page_reply(struct http_request *req, const struct page_set *pages, int status, const char *name, const char *language,
-                const json_t *values)
+void page_reply(struct http_request *req, const struct page_set *pages, int status, const char *name,
+                const char *language, const json_t *values)
 {
     reply(req, pages, status, name, language, values, "");
 }
@@ -405,7 +408,8 @@ void page_reply_asset(struct http_request *req, const struct page_set *pages, co
     http_set_field(req, "ETag", asset->etag);
     http_set_field(req, "Cache-Control", "public, max-age=600");
     /* A picture that somebody opens by itself runs nothing either. */
-    http_set_field(req, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    http_set_field(req, "Content-Security-Policy",
+                   "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     const char *known = http_field(req, "if-none-match");
     if (known != NULL && strstr(known, asset->etag) != NULL)
         http_reply(req, 304, NULL, bytes_of(NULL));

@@ -30,16 +30,18 @@ must_check enum op_err page_add_asset(struct page_set *pages, const char *name, 
 const char *page_language(const struct page_set *pages, const char *ui_locales, const char *accept_language);
 
 /* Fills a template; {{lang}} is the language. Owned by ctx. A missing template or value is "". */
-char *page_render(const void *ctx, const struct page_set *pages, const char *name, const char *language, const json_t *values);
+char *page_render(const void *ctx, const struct page_set *pages, const char *name, const char *language,
+                  const json_t *values);
 
 /* One message with its placeholders filled, as plain text; "" when there is none of this key. values may be NULL. */
-char *page_message(const void *ctx, const struct page_set *pages, const char *language, const char *key, const json_t *values);
+char *page_message(const void *ctx, const struct page_set *pages, const char *language, const char *key,
+                   const json_t *values);
 
 /* Sends a page: text/html, no-store, CSP (default-src 'none'; style-src, img-src, font-src 'self'; no
  * script; frame-ancestors 'none'; base-uri 'none'), X-Content-Type-Options, Referrer-Policy:
  * no-referrer. (No Cross-Origin-Opener-Policy: it would cut off clients that open sign-in as a popup.) Frees req. */
-void page_reply(struct http_request *req, const struct page_set *pages, int status, const char *name, const char *language,
-                const json_t *values);
+void page_reply(struct http_request *req, const struct page_set *pages, int status, const char *name,
+                const char *language, const json_t *values);
 /* The same for the one page that carries a script of ours: script-src 'self' is added. */
 void page_reply_with_script(struct http_request *req, const struct page_set *pages, int status, const char *name,
                             const char *language, const json_t *values);

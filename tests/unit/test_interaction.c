@@ -12,7 +12,8 @@
 static const uint8_t KEY[32] = {1, 2, 3}, OTHER_KEY[32] = {1, 2, 4};
 
 static const struct interaction SIGN_IN = {
-    .purpose = INTERACTION_SIGN_IN, .created_at = 1000, .request = "client_id=a&state=%22", .sid = "s", .signed_in = true,
+    .purpose = INTERACTION_SIGN_IN, .created_at = 1000, .request = "client_id=a&state=%22", .sid = "s",
+        .signed_in = true,
 };
 
 static void what_is_sealed_comes_back(void **state)
@@ -30,7 +31,8 @@ static void what_is_sealed_comes_back(void **state)
     assert_true(opened.interaction.signed_in);
     assert_false(opened.interaction.account_chosen);
     assert_false(opened.interaction.other_account);
-    struct interaction bare = {.purpose = INTERACTION_EVERYWHERE, .created_at = 5, .account_chosen = true, .other_account = true};
+    struct interaction bare = {.purpose = INTERACTION_EVERYWHERE, .created_at = 5, .account_chosen = true,
+                               .other_account = true};
     assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "b", &bare), &opened), OP_OK);
     assert_null(opened.interaction.request);
     assert_null(opened.interaction.sid);
@@ -78,7 +80,8 @@ static void it_is_bound_to_purpose_browser_and_time(void **state)
     struct interaction_opened opened = {0};
     assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "browser", &SIGN_IN), &opened), OP_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(interaction_judge(&opened, rows[i].purpose, rows[i].browser, rows[i].now, 600), rows[i].verdict);
+        assert_int_equal(interaction_judge(&opened, rows[i].purpose, rows[i].browser, rows[i].now, 600),
+                         rows[i].verdict);
     talloc_free(ctx);
 }
 

@@ -86,7 +86,8 @@ static void a_new_password_is_hashed_only_after_the_old_one(void **state)
 {
     struct fixture *f = *state;
     struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
-    struct answer answer = run(f, pool, &(struct password_job){.password = "correct", .phc = f->phc, .new_password = "new"});
+    struct answer answer = run(f, pool, &(struct password_job){.password = "correct", .phc = f->phc,
+                                                               .new_password = "new"});
     assert_int_equal(answer.result, OP_OK);
     assert_int_equal(password_verify("new", answer.new_phc, CHEAP), OP_OK);
     answer = run(f, pool, &(struct password_job){.password = "wrong", .phc = f->phc, .new_password = "new"});
