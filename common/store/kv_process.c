@@ -41,14 +41,17 @@ static enum op_err open_one(struct kv *kv, enum kv_env env, bool write, const vo
     const char *base = kv_env_is_volatile(env) ? kv->config.runtime_dir : kv->config.state_dir;
     const char *dir = mem_printf(kv, "%s/%s", base, kv_env_name(env));
     kv->dirs[env] = dir;
-    enum op_err err = kv_files_check(ctx, dir, env, write, ret_why);
+    const char *why = "";
+    enum op_err err = kv_files_check(kv, dir, env, write, &why);
     if (err == OP_OK)
-        err = kv_database_open(kv, dir, env, write, &kv->databases[env], ret_why);
-    if (err != OP_OK || !write)
-        return err;
+        err = kv_database_open(kv, dir, env, write, &kv->databases[env], &why);
     struct kv_writer_config config = {
         .queue_max = kv->config.queue_max, .wait_ms = kv->config.wait_ms, .dir = dir, .events = kv->events};
-    return kv_writer_start(kv, kv->databases[env], kv_snapshots_new(kv->databases), &config, &kv->writers[env], ret_why);
+    if (err == OP_OK && write)
+        err = kv_writer_start(kv, kv->databases[env], kv_snapshots_new(kv->databases), &config, &kv->writers[env], &why);
+    if (err != OP_OK)
+        *ret_why = mem_strdup(ctx, why); /* it outlives kv */
+    return err;
 }
 
 static enum op_err open_all(struct kv *kv, const struct kv_store *stores, size_t count, const void *ctx,
