@@ -1,0 +1,136 @@
+"""A server of a test's own over environments of its own: for starts that are refused, drains, and many restarts."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from conftest import BUILD
+
+ISSUER = "http://localhost:9"
+
+
+class Home:
+    """Environments, credentials and partita.conf in a directory of this test's."""
+
+    def __init__(self, **settings):
+        self.dir = tempfile.mkdtemp(prefix="partita-home-", dir="/tmp")
+        self.conf = os.path.join(self.dir, "partita.conf")
+        self.credentials = os.path.join(self.dir, "credentials")
+        for name in ("state", "run", "credentials"):
+            os.mkdir(os.path.join(self.dir, name))
+        self.processes = []
+        self.write_conf(**settings)
+        self.opctl("init", "--unowned")
+        self.opctl("init", "--unowned", "--volatile")
+        self.opctl("init", "--credentials", self.credentials)
+
+    def write_conf(self, issuer=ISSUER, **settings):
+        """Settings are SERVER__NAME=VALUE, of [all] without a server; "_" stands for "-" in a server's name."""
+        sections = {"all": {"issuer": issuer, "state_dir": self.dir + "/state", "runtime_dir": self.dir + "/run"}}
+        for name, value in settings.items():
+            section, _, option = name.rpartition("__")
+            sections.setdefault(section.replace("_", "-") or "all", {})[option] = value
+        with open(self.conf, "w", encoding="utf-8") as file:
+            for section, options in sections.items():
+                file.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
+
+    def opctl(self, *words):
+        done = subprocess.run([os.path.join(BUILD, "opctl/opctl"), "--config", self.conf, *words, "--json"],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def command(self, server, *options):
+        return [os.path.join(BUILD, server, server), "--config", self.conf, *options]
+
+    def environment(self, **more):
+        return {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": self.credentials,
+                **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **more}
+
+    def run(self, server, *options, **more):
+        """For starts that end by themselves."""
+        return subprocess.run(self.command(server, *options), capture_output=True, text=True, timeout=30, check=False,
+                              env=self.environment(**more))
+
+    def start(self, server, *options, **more):
+        process = Process(self, server, options, more)
+        self.processes.append(process)
+        return process
+
+    def close(self):
+        for process in self.processes:
+            process.end(signal.SIGKILL)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Process:
+    """One running server on a Unix socket of its own."""
+
+    def __init__(self, home, server, options, environment):
+        number = len(home.processes)
+        self.path = os.path.join(home.dir, f"{server}-{number}.sock")
+        self.log_path = os.path.join(home.dir, f"{server}-{number}.log")
+        with open(self.log_path, "wb") as log:
+            self.popen = subprocess.Popen(home.command(server, "--listen", "unix:" + self.path, *options), stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log, env=home.environment(**environment))
+
+    @property
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def events(self, name):
+        lines = [json.loads(line) for line in self.log.split("\n") if line.startswith("{")]
+        return [line for line in lines if line["event"] == name]
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(10)
+        connection.connect(self.path)
+        return connection
+
+    def get(self, path, connection=None, fields=""):
+        """(status, fields, body); on the given connection, which stays open, or on one of its own."""
+        own = connection or self.connect()
+        try:
+            own.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode())
+            return read_reply(own)
+        finally:
+            if connection is None:
+                own.close()
+
+    def wait_ready(self, seconds=20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.popen.poll() is None, self.log
+            try:
+                if self.get("/.ready")[0] == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError("not ready: " + self.log)
+
+    def end(self, number=signal.SIGTERM, seconds=20):
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        return self.popen.wait(seconds)
+
+
+def read_reply(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            raise ConnectionError("closed before the reply was whole")
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    fields = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in lines[1:]}
+    while len(body) < int(fields.get("content-length", 0)):
+        body += connection.recv(65536)
+    return int(lines[0].split()[1]), fields, body
