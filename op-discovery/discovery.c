@@ -46,11 +46,11 @@ const char *discovery_check(void)
         if (!keeps(discovery.signing_algs.items[i]))
             discovery.algs[discovery.rules.alg_count++] = jose_alg_from_name(discovery.signing_algs.items[i]);
     if (!keeps("RS256"))
-        return "signing_algs lacks RS256, which every OpenID provider must have (OpenID Connect Discovery 1.0, section 3)";
+        return "signing_algs lacks RS256, which every OpenID provider must have (OpenID Connect Discovery, section 3)";
     if (!keeps(settings.access_token_alg))
         return "signing_algs lacks the access_token_alg of [all]";
     if (discovery.key_retention < longest(settings.access_token_lifetime, settings.id_token_lifetime))
-        return "key_retention is shorter than access_token_lifetime or id_token_lifetime: tokens would outlive their keys";
+        return "key_retention is shorter than a token's lifetime in [all]: tokens would outlive their keys";
     if (discovery.publication_lead <= discovery.cache_max_age)
         return "publication_lead is not longer than cache_max_age: clients would not know the next key in time";
     return NULL;

@@ -33,7 +33,8 @@ static enum op_err delete_private(struct kv_txn *txn, void *arg)
 static void deleted(enum op_err result, void *arg)
 {
     if (result != OP_OK)
-        log_event(LOG_LEVEL_ERROR, "keys_failed", NULL, NULL, "what", "removing private halves", "result", op_err_name(result), NULL);
+        log_event(LOG_LEVEL_ERROR, "keys_failed", NULL, NULL, "what", "removing private halves", "result",
+                  op_err_name(result), NULL);
     talloc_free(arg);
 }
 

@@ -103,13 +103,26 @@ static enum op_err refresh(void)
     return reading.result;
 }
 
+static const char NO_KEYS[] = "there are no signing keys yet";
+
+/* An empty set would be cached by clients. */
+static void refuse(struct http_request *req)
+{
+    json_t *body = json_make_object(req);
+    req->error = "temporarily_unavailable";
+    json_set_string(body, "error", req->error);
+    json_set_string(body, "error_description", NO_KEYS);
+    http_set_field(req, "Retry-After", "1");
+    reply_json(req, 503, body);
+}
+
 void jwks_handle(struct http_request *req)
 {
     enum op_err err = refresh();
     if (err != OP_OK)
         reply_store_error(req, err);
     else if (!served.complete)
-        reply_store_error(req, OP_BUSY); /* an empty set would be cached by clients */
+        refuse(req);
     else
         document_reply(req, &served.document, served.max_age);
 }
@@ -118,5 +131,5 @@ const char *jwks_not_ready(void)
 {
     if (refresh() != OP_OK)
         return "the environment jwks cannot be read";
-    return served.complete ? NULL : "there are no signing keys yet";
+    return served.complete ? NULL : NO_KEYS;
 }

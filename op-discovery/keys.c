@@ -187,8 +187,8 @@ static void log_changes(const struct application *a)
         if (key->change == ROTATION_KEEP)
             continue;
         const char *state = key->change == ROTATION_DELETE ? "deleted" : stored_state_name(key->state);
-        log_event(LOG_LEVEL_INFO, "signing_key", NULL, NULL, "kid", key->kid, "alg", jose_alg_name(key->alg), "state", state,
-                  "because", wishes[a->wish], NULL);
+        log_event(LOG_LEVEL_INFO, "signing_key", NULL, NULL, "kid", key->kid, "alg", jose_alg_name(key->alg), "state",
+                  state, "because", wishes[a->wish], NULL);
         metrics_count("partita_key_changes_total", 1);
     }
 }
@@ -281,7 +281,8 @@ static void add_generated(struct storing *storing, const struct generated_key *k
     record->created_at = now;
     storing->records[storing->count] = record;
     storing->spares[storing->count++] = (struct spare){
-        .kid = record->kid, .alg = key->alg, .public_jwk = mem_strdup(storing->ctx, key->public_jwk), .created_at = now};
+        .kid = record->kid, .alg = key->alg, .public_jwk = mem_strdup(storing->ctx, key->public_jwk),
+        .created_at = now};
 }
 
 static void generated(const struct generated_key *made, size_t count, void *arg)
@@ -424,7 +425,8 @@ static enum op_err check_seal(struct kv_txn *txn, void *arg)
         const char *kid = stored.keys[i].kid;
         if (stored.keys[i].state != ROTATION_CURRENT || private_keys_get(txn, scratch, kid, &private) != OP_OK)
             continue;
-        err = digest_open(scratch, check->keys->seal_key, bytes_of(kid), bytes_from(private->sealed.data, private->sealed.len), &plain);
+        err = digest_open(scratch, check->keys->seal_key, bytes_of(kid),
+                          bytes_from(private->sealed.data, private->sealed.len), &plain);
         if (err != OP_OK)
             check->why = mem_printf(check->ctx, "the credential seal-key does not open the private signing key %s: "
                                                 "it is not the key that sealed it", kid);
@@ -460,7 +462,9 @@ enum op_err keys_start(const void *ctx, struct event_base *base, struct kv *kv, 
     if (err == OP_OK)
         err = kv_watch(kv, KV_JWKS, on_bell, keys);
     if (err != OP_OK) {
-        *ret_why = check.why != NULL ? check.why : mem_printf(ctx, "the environment jwks cannot be read or watched: %s", op_err_name(err));
+        if (check.why == NULL)
+            check.why = mem_printf(ctx, "the environment jwks cannot be read or watched: %s", op_err_name(err));
+        *ret_why = check.why;
         talloc_free(keys);
         return err;
     }

@@ -14,13 +14,14 @@ enum { HOUR = 3600, DAY = 86400, YEAR = 365 * DAY };
 static const struct conf_item CONF[] = {
     {.name = "signing_algs", .type = CONF_LIST, .def = "RS256 ES256", .min = 1, .max = DISCOVERY_ALGS_MAX,
      .target = &discovery.signing_algs, .check = discovery_check_algs,
-     .help = "The algorithms that keys are kept of: RS256 (which OpenID Connect demands), and of PS256, ES256, ES384, EdDSA "
-             "those that clients or access_token_alg name."},
+     .help = "The algorithms that keys are kept of: RS256 (which OpenID Connect demands), and of PS256, ES256, ES384, "
+             "EdDSA those that clients or access_token_alg name."},
     {.name = "rotation_interval", .type = CONF_DURATION, .def = "30d", .min = 1, .max = 10LL * YEAR, .unit = "s",
      .target = &discovery.rotation_interval, .help = "How long a key signs before the next one takes its place."},
     {.name = "publication_lead", .type = CONF_DURATION, .def = "1d", .min = 1, .max = YEAR, .unit = "s",
      .target = &discovery.publication_lead,
-     .help = "How long at least a next key is published before the schedule makes it current; longer than cache_max_age."},
+     .help = "How long at least a next key is published before the schedule makes it current; longer than "
+             "cache_max_age."},
     {.name = "key_retention", .type = CONF_DURATION, .def = "1d", .min = 1, .max = YEAR, .unit = "s",
      .target = &discovery.key_retention,
      .help = "How long a retired key stays published; at least the lifetimes of access and ID tokens."},
@@ -45,11 +46,13 @@ static enum op_err start(struct server *server, const char **ret_why)
     struct keys *keys;
     enum op_err err = server_credential(server, "seal-key", DIGEST_KEY_LEN, &seal_key, ret_why);
     if (err == OP_OK)
-        err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count, catalogue, ret_why);
+        err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count, catalogue,
+                                   ret_why);
     if (err != OP_OK)
         return err;
     struct metadata metadata = {
-        .issuer = settings.issuer, .catalogue = catalogue, .algs = discovery.algs, .alg_count = discovery.rules.alg_count,
+        .issuer = settings.issuer, .catalogue = catalogue, .algs = discovery.algs,
+        .alg_count = discovery.rules.alg_count,
         .locales = &settings.locales, .acr = settings.password_acr, .plain_pkce = settings.allow_plain_pkce,
     };
     metadata_setup(server, &metadata, discovery.cache_max_age);

@@ -63,10 +63,12 @@ static bool is_due(const struct rotation *r, const struct rotation_key *current,
 {
     if (current == NULL || r->wish == ROTATION_NOW)
         return true;
-    return next != NULL && r->now >= current->current_at + r->rules->interval && r->now >= next->created_at + r->rules->lead;
+    return next != NULL && r->now >= current->current_at + r->rules->interval &&
+        r->now >= next->created_at + r->rules->lead;
 }
 
-static struct rotation_key *succeed(struct rotation *r, enum jose_alg alg, struct rotation_key *current, struct rotation_key *next)
+static struct rotation_key *succeed(struct rotation *r, enum jose_alg alg, struct rotation_key *current,
+                                    struct rotation_key *next)
 {
     if (current != NULL)
         retire(r, current);

@@ -4,7 +4,8 @@
 
 #include "store/keyring.h"
 
-static const char *const STATES[] = {[ROTATION_NEXT] = "next", [ROTATION_CURRENT] = "current", [ROTATION_RETIRED] = "retired"};
+static const char *const STATES[] = {[ROTATION_NEXT] = "next", [ROTATION_CURRENT] = "current",
+                                     [ROTATION_RETIRED] = "retired"};
 
 const char *stored_state_name(enum rotation_state state)
 {

@@ -14,7 +14,8 @@ struct stored_keys {
 must_check enum op_err stored_load(struct kv_txn *txn, const void *ctx, struct stored_keys *ret);
 
 /* The operator's wish. OP_BROKEN, OP_FULL, OP_DENIED. */
-must_check enum op_err stored_wish(struct kv_txn *txn, const void *ctx, enum rotation_wish *ret, int64_t *ret_wished_at);
+must_check enum op_err stored_wish(struct kv_txn *txn, const void *ctx, enum rotation_wish *ret,
+                                   int64_t *ret_wished_at);
 
 /* The record that says what key says, made of record (changed in place, so that fields a newer
  * version wrote survive) or, where that is NULL, anew in ctx. */

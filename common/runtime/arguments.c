@@ -82,14 +82,15 @@ char *arguments_help(const void *ctx, const struct server_description *d)
     struct buf out = buf_make(ctx);
     buf_printf(&out, "%s - %s\n\n", d->name, d->purpose);
     buf_printf(&out, "Usage:\n  %s [--config FILE] [--set NAME=VALUE]... [--listen ADDRESS]...\n", d->name);
-    buf_printf(&out, "  %s [--config FILE] [--set NAME=VALUE]... --check-config\n  %s --version | --help\n\n", d->name, d->name);
+    buf_printf(&out, "  %s [--config FILE] [--set NAME=VALUE]... --check-config\n  %s --version | --help\n\n", d->name,
+               d->name);
     buf_printf(&out,
                "Options:\n"
                "  --config FILE\n      The configuration file; %s when absent.\n"
                "  --set NAME=VALUE\n      Overrides a setting of the file.\n"
                "  --listen ADDRESS\n      HOST:PORT or unix:PATH, beside the sockets handed over in LISTEN_FDS.\n"
-               "  --check-config\n      Judges the configuration and ends: 0, or 78 with every bad line. A setting that no\n"
-               "      table knows is a bad line here, and only a warning at start.\n"
+               "  --check-config\n      Judges the configuration and ends: 0, or 78 with every bad line. A setting\n"
+               "      that no table knows is a bad line here, and only a warning at start.\n"
                "  --version\n      Prints the version.\n"
                "  --help\n      Prints this.\n\n",
                DEFAULT_CONFIG);
@@ -98,7 +99,8 @@ char *arguments_help(const void *ctx, const struct server_description *d)
     struct conf_section sections[] = {{d->name, d->conf, d->conf_count}, SETTINGS_SECTION};
     buf_add(&out, conf_describe(ctx, sections, 2));
     buf_add(&out, "\nSignals:\n"
-                  "  SIGTERM, SIGINT\n      Drain: accept nothing new, answer what was accepted, end. A second one ends at once.\n\n"
+                  "  SIGTERM, SIGINT\n      Drain: accept nothing new, answer what was accepted, end.\n"
+                  "      A second one ends at once.\n\n"
                   "Exit status:\n"
                   "  0\n      Drained.\n"
                   "  1\n      Something needed at start is missing or may not be opened; the log names it.\n"

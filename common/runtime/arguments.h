@@ -14,7 +14,8 @@ struct arguments {
 };
 
 /* OP_INVALID: *ret_why says what is wrong with the command line (owned by ctx). Strings are argv's. */
-must_check enum op_err arguments_read(const void *ctx, int argc, char **argv, struct arguments *ret, const char **ret_why);
+must_check enum op_err arguments_read(const void *ctx, int argc, char **argv, struct arguments *ret,
+                                      const char **ret_why);
 
 /* --help, made of the server's tables; docs/manual turns it into the manual page. Owned by ctx. */
 char *arguments_help(const void *ctx, const struct server_description *description);

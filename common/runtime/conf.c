@@ -207,7 +207,8 @@ static void add_wrapped(struct buf *out, const char *text)
 
 static void describe_item(const void *ctx, struct buf *out, const struct conf_item *item)
 {
-    buf_printf(out, "  %s = %s", item->name, item->def == NULL ? "(required)" : item->def[0] == '\0' ? "(empty)" : item->def);
+    const char *def = item->def == NULL ? "(required)" : item->def[0] == '\0' ? "(empty)" : item->def;
+    buf_printf(out, "  %s = %s", item->name, def);
     buf_add(out, "\n");
     add_wrapped(out, mem_printf(ctx, "%s Takes %s.", item->help, conf_value_describe(ctx, item)));
 }

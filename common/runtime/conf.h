@@ -9,7 +9,7 @@ enum conf_type {
     CONF_STRING,   /* const char *; bounds are lengths in bytes */
     CONF_PATH,     /* const char *, absolute; empty only when min is 0 */
     CONF_NUMBER,   /* int64_t */
-    CONF_DURATION, /* int64_t seconds; written 60s, 10min, 12h, 30d, 1y, or 500ms where unit is "ms" (then milliseconds) */
+    CONF_DURATION, /* int64_t seconds; written 60s, 10min, 12h, 30d, 1y; milliseconds where unit is "ms": 500ms, 2s */
     CONF_SIZE,     /* int64_t bytes; written 64KiB, 16MiB, 1GiB or a plain number */
     CONF_BOOL,     /* bool: yes, no, true, false */
     CONF_LIST,     /* struct conf_list: words separated by white space or commas; bounds are its count, max 0 for 100 */

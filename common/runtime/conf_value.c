@@ -109,8 +109,10 @@ static const char *read_bool(const void *ctx, const struct conf_item *item, cons
 static const char *read_string(const void *ctx, const struct conf_item *item, const char *text)
 {
     int64_t len = (int64_t)strlen(text);
+    if (len == 0 && item->min > 0)
+        return "the value is empty";
     if (len < item->min)
-        return len == 0 ? "the value is empty" : mem_printf(ctx, "the value is shorter than %lld bytes", (long long)item->min);
+        return mem_printf(ctx, "the value is shorter than %lld bytes", (long long)item->min);
     if (item->max != 0 && len > item->max)
         return mem_printf(ctx, "the value is longer than %lld bytes", (long long)item->max);
     if (item->type == CONF_PATH && len != 0 && text[0] != '/')
@@ -140,7 +142,8 @@ static const char *read_list(const void *ctx, const struct conf_item *item, cons
     }
     int64_t max = item->max == 0 ? 100 : item->max;
     if ((int64_t)list.count < item->min || (int64_t)list.count > max)
-        return mem_printf(ctx, "%zu words, where %lld to %lld are possible", list.count, (long long)item->min, (long long)max);
+        return mem_printf(ctx, "%zu words, where %lld to %lld are possible", list.count, (long long)item->min,
+                          (long long)max);
     *(struct conf_list *)item->target = list;
     return NULL;
 }
@@ -185,11 +188,12 @@ char *conf_value_describe(const void *ctx, const struct conf_item *item)
 {
     switch (item->type) {
     case CONF_NUMBER:
-        return mem_printf(ctx, "a number%s%s, %s", item->unit != NULL ? " of " : "", item->unit != NULL ? item->unit : "",
-                          range_text(ctx, item));
+        return mem_printf(ctx, "a number%s%s, %s", item->unit != NULL ? " of " : "",
+                          item->unit != NULL ? item->unit : "", range_text(ctx, item));
     case CONF_DURATION:
         return mem_printf(ctx, "a duration such as %s, %s",
-                          scales_of(item) == MILLISECONDS ? "500ms or 2s" : "60s, 10min, 12h, 30d or 1y", range_text(ctx, item));
+                          scales_of(item) == MILLISECONDS ? "500ms or 2s" : "60s, 10min, 12h, 30d or 1y",
+                          range_text(ctx, item));
     case CONF_SIZE:
         return mem_printf(ctx, "a size such as 64KiB, 16MiB or 1GiB, %s", range_text(ctx, item));
     case CONF_BOOL:

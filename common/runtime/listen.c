@@ -98,7 +98,9 @@ static enum op_err bind_inet(const void *ctx, const char *address, int *ret_fd, 
 
 enum op_err listen_bind(const void *ctx, const char *address, int *ret_fd, const char **ret_why)
 {
-    return unix_path(address) != NULL ? bind_unix(ctx, address, ret_fd, ret_why) : bind_inet(ctx, address, ret_fd, ret_why);
+    if (unix_path(address) != NULL)
+        return bind_unix(ctx, address, ret_fd, ret_why);
+    return bind_inet(ctx, address, ret_fd, ret_why);
 }
 
 void listen_remove(const char *address)

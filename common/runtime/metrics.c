@@ -5,7 +5,8 @@
 #include "base/buf.h"
 
 /* Upper bounds in microseconds. */
-static const int64_t BUCKETS[] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000};
+static const int64_t BUCKETS[] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
+                                  2500000};
 enum { BUCKET_COUNT = sizeof BUCKETS / sizeof *BUCKETS };
 
 struct requests {
@@ -35,7 +36,8 @@ static size_t requests_count, latencies_count, counters_count;
 static struct requests *requests_of(const char *endpoint, int status, const char *error)
 {
     for (size_t i = 0; i < requests_count; i++)
-        if (requests[i].status == status && strcmp(requests[i].endpoint, endpoint) == 0 && strcmp(requests[i].error, error) == 0)
+        if (requests[i].status == status && strcmp(requests[i].endpoint, endpoint) == 0 &&
+            strcmp(requests[i].error, error) == 0)
             return &requests[i];
     requests = mem_grow(NULL, requests, struct requests, requests_count + 1);
     requests[requests_count] = (struct requests){endpoint, status, error, 0};
@@ -86,8 +88,10 @@ static void add_latency(struct buf *out, const struct latency *l)
     }
     buf_printf(out, "partita_request_duration_seconds_bucket{endpoint=\"%s\",le=\"+Inf\"} %llu\n", l->endpoint,
                (unsigned long long)l->count);
-    buf_printf(out, "partita_request_duration_seconds_sum{endpoint=\"%s\"} %.6f\n", l->endpoint, (double)l->microseconds / 1e6);
-    buf_printf(out, "partita_request_duration_seconds_count{endpoint=\"%s\"} %llu\n", l->endpoint, (unsigned long long)l->count);
+    buf_printf(out, "partita_request_duration_seconds_sum{endpoint=\"%s\"} %.6f\n", l->endpoint,
+               (double)l->microseconds / 1e6);
+    buf_printf(out, "partita_request_duration_seconds_count{endpoint=\"%s\"} %llu\n", l->endpoint,
+               (unsigned long long)l->count);
 }
 
 char *metrics_text(const void *ctx)
@@ -96,8 +100,8 @@ char *metrics_text(const void *ctx)
     if (requests_count != 0)
         buf_add(&out, "# HELP partita_requests_total Requests answered.\n# TYPE partita_requests_total counter\n");
     for (size_t i = 0; i < requests_count; i++)
-        buf_printf(&out, "partita_requests_total{endpoint=\"%s\",status=\"%d\",error=\"%s\"} %llu\n", requests[i].endpoint,
-                   requests[i].status, requests[i].error, (unsigned long long)requests[i].count);
+        buf_printf(&out, "partita_requests_total{endpoint=\"%s\",status=\"%d\",error=\"%s\"} %llu\n",
+                   requests[i].endpoint, requests[i].status, requests[i].error, (unsigned long long)requests[i].count);
     if (latencies_count != 0)
         buf_add(&out, "# HELP partita_request_duration_seconds From a request's first byte to its reply.\n"
                       "# TYPE partita_request_duration_seconds histogram\n");

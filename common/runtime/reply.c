@@ -14,8 +14,8 @@ static void send_json(struct http_request *req, int status, const json_t *value)
 
 static void log_refusal(const struct http_request *req, const char *event, const char *error, const char *description)
 {
-    log_event(LOG_LEVEL_WARNING, event, req->request_id, req->trace_id, "path", route_label(req), "error", error, "description",
-              description, "address", req->client_address, NULL);
+    log_event(LOG_LEVEL_WARNING, event, req->request_id, req->trace_id, "path", route_label(req), "error", error,
+              "description", description, "address", req->client_address, NULL);
 }
 
 static void send_error(struct http_request *req, int status, const char *error, const char *description)
@@ -55,12 +55,13 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
     }
     const char *name = oauth_error_name(error->code);
     /* RFC 6750 §3.1; everything else is the request's own fault. */
-    int status = error->code == OAUTH_INVALID_TOKEN ? 401 : error->code == OAUTH_INSUFFICIENT_SCOPE ? 403
-                                                                                                  : oauth_error_status(error->code);
+    int status = oauth_error_status(error->code);
+    if (error->code == OAUTH_INVALID_TOKEN || error->code == OAUTH_INSUFFICIENT_SCOPE)
+        status = error->code == OAUTH_INVALID_TOKEN ? 401 : 403;
     log_refusal(req, "request_refused", name, error->description);
     if (error->description != NULL)
-        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\", error_description=\"%s\"", name,
-                        error->description);
+        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\", error_description=\"%s\"",
+                        name, error->description);
     else
         http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\"", name);
     send_error(req, status, name, error->description);

@@ -3,7 +3,8 @@
 #include "runtime/http.h"
 #include "store/kv.h"
 
-enum route_caller { CALLER_NOBODY, CALLER_CLIENT, CALLER_BEARER }; /* who may call: for errors and documentation; handlers authenticate */
+/* Who may call: for errors and documentation; handlers authenticate. */
+enum route_caller { CALLER_NOBODY, CALLER_CLIENT, CALLER_BEARER };
 enum route_cors {
     CORS_NONE,
     CORS_ANYONE,         /* Access-Control-Allow-Origin: * */

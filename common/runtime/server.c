@@ -85,7 +85,8 @@ struct issuer_check {
 
 static const char *env_dir(const struct server *server, enum kv_env env)
 {
-    return mem_printf(server, "%s/%s", kv_env_is_volatile(env) ? settings.runtime_dir : settings.state_dir, kv_env_name(env));
+    return mem_printf(server, "%s/%s", kv_env_is_volatile(env) ? settings.runtime_dir : settings.state_dir,
+                      kv_env_name(env));
 }
 
 static const char *judge_environment(struct server *server, struct kv_txn *txn, enum kv_env env)
@@ -99,7 +100,8 @@ static const char *judge_environment(struct server *server, struct kv_txn *txn, 
                           err == OP_DENIED ? " to this version: a newer one is needed" : "");
     if (record->issuer == NULL || strcmp(record->issuer, settings.issuer) != 0)
         return mem_printf(server, "%s belongs to the issuer %s, but %s says %s", env_dir(server, env),
-                          record->issuer == NULL ? "(none)" : record->issuer, server->arguments.config, settings.issuer);
+                          record->issuer == NULL ? "(none)" : record->issuer, server->arguments.config,
+                          settings.issuer);
     return NULL;
 }
 
@@ -142,7 +144,8 @@ static ssize_t read_all(const char *path, uint8_t *data, size_t max)
     return got;
 }
 
-enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret, const char **ret_why)
+enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret,
+                              const char **ret_why)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     if (dir == NULL) {
@@ -156,13 +159,14 @@ enum op_err server_credential(struct server *server, const char *name, size_t le
     if (got < 0) {
         int reason = errno;
         *ret_why = mem_printf(server, "%s cannot be read: %s: %s", path, strerror(reason),
-                              reason == ENOENT ? "make it with `opctl init --credentials DIR` and hand it to this server"
-                                               : "it must be a file that this server's user may read");
+                              reason == ENOENT
+                                  ? "make it with `opctl init --credentials DIR` and hand it to this server"
+                                  : "it must be a file that this server's user may read");
         return reason == ENOENT ? OP_ABSENT : OP_DENIED;
     }
     if (got != (ssize_t)len) {
-        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long: put the one back that `opctl init --credentials` made",
-                              path, len);
+        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long: put the one back that "
+                                      "`opctl init --credentials` made", path, len);
         return OP_INVALID;
     }
     *ret = data;
@@ -237,11 +241,13 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     }
     server->draining = true;
     sd_notify(0, "STOPPING=1\nSTATUS=draining");
-    log_event(LOG_LEVEL_INFO, "draining", NULL, NULL, "connections", mem_printf(server, "%u", http_connections(server->http)), NULL);
+    const char *connections = mem_printf(server, "%u", http_connections(server->http));
+    log_event(LOG_LEVEL_INFO, "draining", NULL, NULL, "connections", connections, NULL);
     http_drain(server->http, on_drained, server);
 }
 
-static void add_event(struct server *server, int slot, evutil_socket_t fd, short what, event_callback_fn callback, uint64_t every_us)
+static void add_event(struct server *server, int slot, evutil_socket_t fd, short what, event_callback_fn callback,
+                      uint64_t every_us)
 {
     struct timeval every = {.tv_sec = (time_t)(every_us / 1000000), .tv_usec = (suseconds_t)(every_us % 1000000)};
     server->events[slot] = event_new(server->base, fd, (short)(what | EV_PERSIST), callback, server);
@@ -287,8 +293,8 @@ static void on_finished(const struct http_request *req, int status, size_t bytes
     snprintf(numbers[0], sizeof numbers[0], "%d", status);
     snprintf(numbers[1], sizeof numbers[1], "%zu", bytes);
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)us);
-    log_event(level, "request", req->request_id, req->trace_id, "route", route_label(req), "status", numbers[0], "bytes",
-              numbers[1], "us", numbers[2], "address", req->client_address, "error", req->error, NULL);
+    log_event(level, "request", req->request_id, req->trace_id, "route", route_label(req), "status", numbers[0],
+              "bytes", numbers[1], "us", numbers[2], "address", req->client_address, "error", req->error, NULL);
 }
 
 static void on_breach(int status, const char *what, const char *client_address, void *arg)
@@ -297,7 +303,8 @@ static void on_breach(int status, const char *what, const char *client_address, 
     char number[24];
     snprintf(number, sizeof number, "%d", status);
     metrics_request("framing", status, NULL, 0);
-    log_event(LOG_LEVEL_WARNING, "bad_framing", NULL, NULL, "status", number, "what", what, "address", client_address, NULL);
+    log_event(LOG_LEVEL_WARNING, "bad_framing", NULL, NULL, "status", number, "what", what, "address", client_address,
+              NULL);
 }
 
 static const char *issuer_path(void)
@@ -313,7 +320,8 @@ static void make_http(struct server *server)
     memcpy(routes, ADMIN_ROUTES, sizeof ADMIN_ROUTES);
     if (d->route_count != 0)
         memcpy(routes + ADMIN_ROUTE_COUNT, d->routes, d->route_count * sizeof *routes);
-    server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, issuer_path(), server->kv, d->not_found};
+    server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, issuer_path(), server->kv,
+                                         d->not_found};
     struct http_limits limits = {
         .connections_max = (unsigned)settings.connections_max,
         .drain_idle_ms = (unsigned)settings.balancer_keepalive * 1000 + DRAIN_BEYOND_KEEPALIVE_MS,
@@ -322,7 +330,8 @@ static void make_http(struct server *server)
         if (routes[i].body_max > limits.body_max)
             limits.body_max = routes[i].body_max;
     struct http_hooks hooks = {route_head, route_request, on_finished, on_breach, &server->table};
-    server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items, settings.trusted_proxies.count);
+    server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items,
+                            settings.trusted_proxies.count);
     struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready};
     admin_setup(&admin);
 }
@@ -332,7 +341,8 @@ static bool listen_on(struct server *server, const char **ret_why)
     int inherited = sd_listen_fds(1);
     for (int i = 0; i < inherited; i++) {
         if (http_listen_fd(server->http, SD_LISTEN_FDS_START + i) != OP_OK) {
-            *ret_why = mem_printf(server, "descriptor %d of LISTEN_FDS is no listening stream socket", SD_LISTEN_FDS_START + i);
+            *ret_why = mem_printf(server, "descriptor %d of LISTEN_FDS is no listening stream socket",
+                                  SD_LISTEN_FDS_START + i);
             return false;
         }
     }

@@ -141,8 +141,8 @@ static void words_are_read_by_type(void **state)
 }
 
 /* Writes text to a file of its own, reads it, and gives back the problems. */
-static enum op_err read_text(void *ctx, struct bytes text, bool unknown_is_error, char *const *overrides, size_t override_count,
-                             char **problems, char **warnings)
+static enum op_err read_text(void *ctx, struct bytes text, bool unknown_is_error, char *const *overrides,
+                             size_t override_count, char **problems, char **warnings)
 {
     char path[] = "/tmp/test_conf.XXXXXX";
     int fd = mkstemp(path);
@@ -170,11 +170,13 @@ static void every_bad_line_is_named(void **state)
         {"[ours]\r\nnumber = 8\r\n", ""},
         {"# a comment\n; another\n\n[ours] \n  # indented\nnumber = 8", ""},
         {"[theirs]\nnumber = x\nwhatever = 1\n[ours]\nnumber = 8\n", ""},
-        {"[ours]\nnumber = x\n\nduration = 5\n", ":2: number: \"x\" is not a number of things, -5 to 100\n"
-                                                ":4: duration: \"5\" is not a duration such as 60s, 10min, 12h, 30d or 1y, 1s to 1y\n"},
+        {"[ours]\nnumber = x\n\nduration = 5\n",
+         ":2: number: \"x\" is not a number of things, -5 to 100\n"
+         ":4: duration: \"5\" is not a duration such as 60s, 10min, 12h, 30d or 1y, 1s to 1y\n"},
         {"[ours]\nnumber = 8\nnonsense\nflag = maybe\n", ":3: neither NAME = VALUE nor [section] nor # comment\n"
                                                          ":4: flag: \"maybe\" is not yes or no\n"},
-        {"[ours\nnumber = 8\n", ":1: neither NAME = VALUE nor [section] nor # comment\n:2: a setting before the first [section]\n"},
+        {"[ours\nnumber = 8\n",
+         ":1: neither NAME = VALUE nor [section] nor # comment\n:2: a setting before the first [section]\n"},
         {"number = 8\n", ":1: a setting before the first [section]\n"},
         {"[ours]\nnumber = 8\nnumber = 9\n", ":3: number is already set on line 2\n"},
         {"[ours]\nnumber = 101\n", ":2: number: \"101\" is out of bounds: -5 to 100\n"},
@@ -200,7 +202,8 @@ static void long_lines_and_nul_bytes_are_refused(void **state)
     assert_int_equal(read_text(ctx, bytes_of(text), true, NULL, 0, &problems, &warnings), OP_INVALID);
     assert_string_equal(problems, ":2: the line is too long\n");
     assert_int_equal(got.number, 9);
-    assert_int_equal(read_text(ctx, bytes_from("[ours]\ntext = a\0b\n", 18), true, NULL, 0, &problems, &warnings), OP_INVALID);
+    assert_int_equal(read_text(ctx, bytes_from("[ours]\ntext = a\0b\n", 18), true, NULL, 0, &problems, &warnings),
+                     OP_INVALID);
     assert_string_equal(problems, ":2: a NUL byte\n");
     talloc_free(ctx);
 }
@@ -299,7 +302,8 @@ static void the_tables_describe_themselves(void **state)
     void *ctx = mem_root("test");
     char *text = conf_describe(ctx, SECTIONS, 1);
     assert_non_null(strstr(text, "Settings of [ours]:\n"));
-    assert_non_null(strstr(text, "  duration = 10min\n      A duration. Takes a duration such as 60s, 10min, 12h, 30d or 1y, 1s to 1y.\n"));
+    assert_non_null(strstr(text, "  duration = 10min\n"
+                                 "      A duration. Takes a duration such as 60s, 10min, 12h, 30d or 1y, 1s to 1y.\n"));
     assert_non_null(strstr(text, "  choice = red\n      A choice. Takes red, green or blue.\n"));
     assert_non_null(strstr(conf_describe(ctx, &SETTINGS_SECTION, 1), "  issuer = (required)\n"));
     talloc_free(ctx);

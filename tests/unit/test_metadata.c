@@ -162,7 +162,8 @@ static void known_documents_are_not_sent_again(void **state)
         {"\"x, \"abc\"", false},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        row_equal(rows[i].field == NULL ? "(none)" : rows[i].field, document_is_known(rows[i].field, "\"abc\""), rows[i].known);
+        row_equal(rows[i].field == NULL ? "(none)" : rows[i].field, document_is_known(rows[i].field, "\"abc\""),
+                  rows[i].known);
 }
 
 static void another_text_has_another_etag(void **state)

@@ -33,7 +33,8 @@ static struct rotation_key retired_key(const char *kid, int64_t retired)
 /* "a:current b:next" with + for inserted, ~ for updated, - for deleted ones. */
 static char *text_of(void *ctx, const struct rotation_plan *plan)
 {
-    static const char marks[] = {[ROTATION_KEEP] = ' ', [ROTATION_INSERT] = '+', [ROTATION_UPDATE] = '~', [ROTATION_DELETE] = '-'};
+    static const char marks[] = {[ROTATION_KEEP] = ' ', [ROTATION_INSERT] = '+', [ROTATION_UPDATE] = '~',
+                                 [ROTATION_DELETE] = '-'};
     static const char *const states[] = {"next", "current", "retired"};
     struct buf out = buf_make(ctx);
     for (size_t i = 0; i < plan->count; i++)
@@ -60,29 +61,37 @@ static void rules_one_by_one(void **state)
         {"the first keys of all", {{0}}, 0, ROTATION_NO_WISH, 0, "+new:current +new:next"},
         {"nothing to do", {current, next}, 2, ROTATION_NO_WISH, 10, " a:current  b:next"},
         {"until the interval has passed", {current, next}, 2, ROTATION_NO_WISH, INTERVAL - 1, " a:current  b:next"},
-        {"when it has passed, next signs", {current, next}, 2, ROTATION_NO_WISH, INTERVAL, "~a:retired ~b:current +new:next"},
+        {"when it has passed, next signs", {current, next}, 2, ROTATION_NO_WISH, INTERVAL,
+         "~a:retired ~b:current +new:next"},
         {"long after, too", {current, next}, 2, ROTATION_NO_WISH, 50 * INTERVAL, "~a:retired ~b:current +new:next"},
         {"not before next was published long enough", {current, young}, 2, ROTATION_NO_WISH, INTERVAL + LEAD - 11,
          " a:current  b:next"},
         {"but then", {current, young}, 2, ROTATION_NO_WISH, INTERVAL + LEAD - 10, "~a:retired ~b:current +new:next"},
         {"a next that is missing is made", {current}, 1, ROTATION_NO_WISH, 10, " a:current +new:next"},
-        {"and is not used at once, however late it is", {current}, 1, ROTATION_NO_WISH, 5 * INTERVAL, " a:current +new:next"},
+        {"and is not used at once, however late it is", {current}, 1, ROTATION_NO_WISH, 5 * INTERVAL,
+         " a:current +new:next"},
         {"without a current one, next signs at once", {next}, 1, ROTATION_NO_WISH, 1, "~b:current +new:next"},
         {"the operator says now", {current, next}, 2, ROTATION_NOW, 10, "~a:retired ~b:current +new:next"},
         {"now, without a next", {current}, 1, ROTATION_NOW, 10, "~a:retired +new:current +new:next"},
         {"now, without any", {{0}}, 0, ROTATION_NOW, 10, "+new:current +new:next"},
-        {"the present keys leaked", {current, next}, 2, ROTATION_AT_ONCE, 10, "-a:current -b:next +new:current +new:next"},
+        {"the present keys leaked", {current, next}, 2, ROTATION_AT_ONCE, 10,
+         "-a:current -b:next +new:current +new:next"},
         {"leaked, without any", {{0}}, 0, ROTATION_AT_ONCE, 10, "+new:current +new:next"},
-        {"a current key that cannot sign retires", {no_private, next}, 2, ROTATION_NO_WISH, 10, "~a:retired ~b:current +new:next"},
+        {"a current key that cannot sign retires", {no_private, next}, 2, ROTATION_NO_WISH, 10,
+         "~a:retired ~b:current +new:next"},
         {"a next key that could not sign goes", {current, next_no_private}, 2, ROTATION_NO_WISH, 10,
          " a:current -b:next +new:next"},
-        {"of two current keys the newer one stays", {current, key_of("c", ROTATION_CURRENT, 5, 5), next}, 3, ROTATION_NO_WISH, 10,
+        {"of two current keys the newer one stays", {current, key_of("c", ROTATION_CURRENT, 5, 5), next}, 3,
+         ROTATION_NO_WISH, 10,
          "~a:retired  c:current ~b:next"},
-        {"of two next keys one stays", {current, key_of("c", ROTATION_NEXT, 0, INTERVAL - 1), next}, 3, ROTATION_NO_WISH, 10,
+        {"of two next keys one stays", {current, key_of("c", ROTATION_NEXT, 0, INTERVAL - 1), next}, 3,
+         ROTATION_NO_WISH, 10,
          " a:current -c:next  b:next"},
-        {"a retired key stays as long as it may be asked for", {current, next, retired_key("r", 0)}, 3, ROTATION_NO_WISH, KEPT - 1,
+        {"a retired key stays as long as it may be asked for", {current, next, retired_key("r", 0)}, 3,
+         ROTATION_NO_WISH, KEPT - 1,
          " a:current  b:next  r:retired"},
-        {"and is forgotten then", {current, next, retired_key("r", 0)}, 3, ROTATION_NO_WISH, KEPT, " a:current  b:next -r:retired"},
+        {"and is forgotten then", {current, next, retired_key("r", 0)}, 3, ROTATION_NO_WISH, KEPT,
+         " a:current  b:next -r:retired"},
         {"leaked: also one that retired a moment ago", {current, next, retired_key("r", 0)}, 3, ROTATION_AT_ONCE, 10,
          "-a:current -b:next -r:retired +new:current +new:next"},
         {"the clock went back", {current, next}, 2, ROTATION_NO_WISH, -5000, " a:current  b:next"},
@@ -90,7 +99,8 @@ static void rules_one_by_one(void **state)
     void *ctx = mem_root("test");
     struct rotation_rules rules = rules_of(ONE, COUNT(ONE));
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct rotation_plan plan = rotation_decide(ctx, rows[i].keys, rows[i].count, rows[i].wish, T0 + rows[i].now, &rules);
+        struct rotation_plan plan = rotation_decide(ctx, rows[i].keys, rows[i].count, rows[i].wish, T0 + rows[i].now,
+                                                    &rules);
         row_string(rows[i].rule, text_of(ctx, &plan), rows[i].plan);
         row_equal(rows[i].rule, plan.changes, strpbrk(rows[i].plan, "+~-") != NULL);
     }
@@ -193,7 +203,8 @@ static void retired_keys_are_bounded(void **state)
 static void published_are_next_current_and_just_retired(void **state)
 {
     (void)state;
-    struct rotation_key next = key_of("n", ROTATION_NEXT, 0, 0), current = key_of("c", ROTATION_CURRENT, 0, 0), retired = retired_key("r", 0);
+    struct rotation_key next = key_of("n", ROTATION_NEXT, 0, 0), current = key_of("c", ROTATION_CURRENT, 0, 0),
+        retired = retired_key("r", 0);
     assert_true(rotation_is_published(&next, T0));
     assert_true(rotation_is_published(&current, T0 + 100 * INTERVAL));
     assert_true(rotation_is_published(&retired, T0 + PUBLISHED - 1));

@@ -24,7 +24,8 @@ static void note_fields(const struct http_request *req)
     const char *value;
     snprintf(allow, sizeof allow, "%s", (value = field(req, "allow")) == NULL ? "" : value);
     snprintf(vary, sizeof vary, "%s", (value = field(req, "vary")) == NULL ? "" : value);
-    snprintf(allow_origin, sizeof allow_origin, "%s", (value = field(req, "access-control-allow-origin")) == NULL ? "" : value);
+    value = field(req, "access-control-allow-origin");
+    snprintf(allow_origin, sizeof allow_origin, "%s", value == NULL ? "" : value);
 }
 
 #define HANDLER(name)                              \
@@ -118,12 +119,15 @@ static void cors_is_decided_by_the_table(void **state)
         {"anyone: opaque origins too", CORS_ANYONE, HTTP_GET, "null", false, false, "*", false, false},
         {"anyone: preflight", CORS_ANYONE, HTTP_OPTIONS, "https://rp.example", false, true, "*", false, true},
         {"anyone: no browser of another origin", CORS_ANYONE, HTTP_GET, NULL, false, false, NULL, false, false},
-        {"clients: known", CORS_CLIENT_ORIGINS, HTTP_POST, "https://rp.example", true, false, "https://rp.example", true, false},
+        {"clients: known", CORS_CLIENT_ORIGINS, HTTP_POST, "https://rp.example", true, false, "https://rp.example",
+         true, false},
         {"clients: unknown", CORS_CLIENT_ORIGINS, HTTP_POST, "https://evil.example", false, false, NULL, true, false},
         {"clients: null", CORS_CLIENT_ORIGINS, HTTP_POST, "null", false, false, NULL, true, false},
         {"clients: no origin, still Vary", CORS_CLIENT_ORIGINS, HTTP_POST, NULL, false, false, NULL, true, false},
-        {"clients: preflight", CORS_CLIENT_ORIGINS, HTTP_OPTIONS, "https://rp.example", true, true, "https://rp.example", true, true},
-        {"clients: preflight of a stranger", CORS_CLIENT_ORIGINS, HTTP_OPTIONS, "https://evil.example", false, true, NULL, true, false},
+        {"clients: preflight", CORS_CLIENT_ORIGINS, HTTP_OPTIONS, "https://rp.example", true, true,
+         "https://rp.example", true, true},
+        {"clients: preflight of a stranger", CORS_CLIENT_ORIGINS, HTTP_OPTIONS, "https://evil.example", false, true,
+         NULL, true, false},
         {"clients: OPTIONS that is no preflight", CORS_CLIENT_ORIGINS, HTTP_OPTIONS, "https://rp.example", true, false,
          "https://rp.example", true, false},
     };
@@ -261,7 +265,8 @@ static void registered_origins_may_read_answers(void **state)
         row_string(rows[i].what, allow_origin, rows[i].allowed);
         row_string(rows[i].what, vary, "Origin");
     }
-    struct http_request *two = make_request(HTTP_POST, "/token", FIELDS("origin", "https://rp.example", "origin", "https://rp.example"));
+    struct http_request *two =
+        make_request(HTTP_POST, "/token", FIELDS("origin", "https://rp.example", "origin", "https://rp.example"));
     assert_int_equal(route_head(two, &table), 2000);
     route_request(two, &table);
     assert_string_equal(allow_origin, "");
@@ -280,7 +285,8 @@ static void a_preflight_names_no_client(void **state)
     assert_string_equal(field(req, "vary"), "Origin");
     assert_null(field(req, "access-control-allow-credentials"));
     route_request(req, &table);
-    req = make_request(HTTP_OPTIONS, "/token", FIELDS("origin", "https://evil.example", "access-control-request-method", "POST"));
+    req = make_request(HTTP_OPTIONS, "/token",
+                       FIELDS("origin", "https://evil.example", "access-control-request-method", "POST"));
     assert_int_equal(route_head(req, &table), 0);
     assert_null(field(req, "access-control-allow-origin"));
     assert_null(field(req, "access-control-allow-methods"));
