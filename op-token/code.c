@@ -236,7 +236,7 @@ static void family_killed(enum op_err result, void *arg)
 
 /* The first use may stand between its two commits: of two that race with one code the first is to win, so
  * the replay waits a moment for its family. A first use that is later still finds the mark of the dead. */
-enum { LOOK_EVERY_MS = 10, LOOKS_MAX = 100 };
+enum { LOOK_EVERY_MS = 5, LOOKS_MAX = 200 };
 
 static void look_again(evutil_socket_t fd, short what, void *arg);
 

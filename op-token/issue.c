@@ -79,7 +79,7 @@ void issue_reply(struct token_request *token, const struct issue *issue)
     if (err == OP_OK)
         err = sign_id_token(token, issue, access_token, &id_token);
     if (err != OP_OK) {
-        token_unavailable(token, err == OP_ABSENT ? OP_BUSY : err);
+        token_unavailable(token, err == OP_ABSENT ? OP_BUSY : err); /* the key went since issue_ready */
         return;
     }
     json_t *body = json_make_object(token->http);

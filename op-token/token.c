@@ -167,7 +167,7 @@ static void client_loaded(enum op_err result, void *arg)
         token_refuse(token, &(struct oauth_error){OAUTH_UNAUTHORIZED_CLIENT,
                                                   "the client is not registered for this grant_type"});
     } else if (!issue_ready(token->client)) {
-        token_unavailable(token, OP_BUSY);
+        token_refuse(token, &(struct oauth_error){OAUTH_TEMPORARILY_UNAVAILABLE, "no key to sign with yet"});
     } else {
         token->grant->handle(token);
     }

@@ -47,7 +47,7 @@ static int hex_digit(uint8_t c)
 
 enum op_err form_decode(const void *ctx, struct bytes text, char **ret)
 {
-    char *out = mem_array(ctx, char, text.len + 1);
+    char *out = mem_secret(mem_array(ctx, char, text.len + 1)); /* forms carry passwords, codes and tokens */
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];

@@ -1,6 +1,7 @@
 #pragma once
 /* application/x-www-form-urlencoded (WHATWG URL §5; RFC 6749 appendix B), for bodies and queries.
- * Results are owned by ctx. Nothing blocks. */
+ * Results are owned by ctx; decoded text is wiped when freed: forms carry passwords, codes and tokens.
+ * Nothing blocks. */
 #include "base/buf.h"
 #include "base/err.h"
 

@@ -25,6 +25,7 @@ class TokenProcess:
         user = pwd.getpwnam("op-token")
         os.chown(self.dir, user.pw_uid, user.pw_gid)
         self.path = os.path.join(self.dir, "token.sock")
+        self.connections = []
         credentials = os.path.join(partita.dir, "sockets", "credentials", "op-token")
         if token_key:
             credentials = self.own_credentials(credentials, token_key, user)
@@ -71,9 +72,12 @@ class TokenProcess:
         raise AssertionError("op-token did not become ready: " + self.log())
 
     def connect(self):
-        return Connection(self.path)
+        self.connections.append(Connection(self.path))
+        return self.connections[-1]
 
     def close(self):
+        for connection in self.connections:
+            connection.close()  # an idle one would be waited for
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

@@ -205,6 +205,43 @@ def test_a_change_of_k(partita, connection, client):
         after.close()
 
 
+# --- lifetimes ---
+
+@pytest.fixture(scope="module")
+def short_lived(partita):
+    process = TokenProcess(partita, "all.refresh_token_idle_lifetime=4s", "all.refresh_token_lifetime=9s", "all.access_token_lifetime=2s")
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize("rotates", [True, False], ids=["rotating", "same token"])
+def test_use_keeps_a_family_alive_until_its_absolute_end(partita, short_lived, client, confidential, rotates):
+    connection, who = short_lived.connect(), client if rotates else confidential
+    token, started = new_family(partita, connection, who), time.time()
+    while time.time() - started < 6:  # longer than the idle lifetime
+        time.sleep(1.5)
+        token = rotate(connection, who, token)
+    time.sleep(max(0, started + 9.1 - time.time()))
+    assert refused(refresh(connection, who, token))
+
+
+def test_an_idle_family_ends(partita, short_lived, client):
+    connection = short_lived.connect()
+    token = new_family(partita, connection, client)
+    time.sleep(4.1)
+    assert refused(refresh(connection, client, token))
+
+
+def test_an_access_token_ends(partita, short_lived, client):
+    answer = short_lived.connect().post(client, **redemption(client, plant(partita, client, 1, "openid offline_access")[0]))[1]
+    header = {"Authorization": "Bearer " + answer["access_token"]}
+    assert answer["expires_in"] == 2
+    assert requests.get(partita.issuer + "/userinfo", headers=header, timeout=20).status_code == 200
+    time.sleep(2.1)
+    response = requests.get(partita.issuer + "/userinfo", headers=header, timeout=20)
+    assert response.status_code == 401 and 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
 # --- clients that do not rotate, narrowing, ID tokens ---
 
 def test_a_confidential_client_keeps_its_token(partita, connection, confidential):
