@@ -130,7 +130,7 @@ static enum op_err withdraw(struct kv_txn *txn, void *arg)
         return OP_OK;
     if (err != OP_OK && err != OP_DENIED)
         return err;
-    int64_t since = since_after(kv_now(txn), consent == NULL ? 0 : consent->since);
+    int64_t since = since_after(kv_now(txn), action->who.user->since, consent == NULL ? 0 : consent->since);
     return consents_withdraw(txn, user_id, action->target, since);
 }
 

@@ -14,10 +14,13 @@ static enum op_err move_since(struct kv_txn *txn, void *arg)
 {
     struct revocation *r = arg;
     Rec__User *user = NULL;
+    int64_t of_consents = 0;
     enum op_err err = users_get(txn, r->req, r->who.user->user_id, &user);
+    if (err == OP_OK)
+        err = since_of_consents(txn, r->req, user->user_id, &of_consents);
     if (err != OP_OK)
         return err;
-    r->since = since_after(kv_now(txn), user->since);
+    r->since = since_after(kv_now(txn), user->since, of_consents);
     user->has_since = true;
     user->since = r->since;
     return users_update(txn, user);

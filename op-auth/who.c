@@ -1,8 +1,11 @@
 #include "who.h"
 
 #include "protocol/family.h"
+#include "store/consents.h"
 #include "store/sessions.h"
 #include "store/users.h"
+
+enum { CONSENTS_MAX = 1000 };
 
 /* Absent and denied are nobody here; anything else is the store's trouble. */
 static enum op_err or_nobody(enum op_err err, struct who *ret)
@@ -31,7 +34,26 @@ enum op_err who_load(struct kv_txn *txn, const void *ctx, const char *cookie, st
     return OP_OK;
 }
 
-int64_t since_after(int64_t now, int64_t old_since)
+static int64_t later(int64_t a, int64_t b)
 {
-    return (now > old_since ? now : old_since) + 1;
+    return a > b ? a : b;
+}
+
+int64_t since_after(int64_t now, int64_t one_since, int64_t another_since)
+{
+    return later(now, later(one_since, another_since)) + 1;
+}
+
+enum op_err since_of_consents(struct kv_txn *txn, const void *ctx, const char *user_id, int64_t *ret)
+{
+    Rec__Consent **consents = NULL;
+    size_t count = 0;
+    enum op_err err = consents_list_of_user(txn, ctx, user_id, CONSENTS_MAX, &consents, &count);
+    if (err != OP_OK)
+        return err;
+    int64_t latest = 0;
+    for (size_t i = 0; i < count; i++)
+        latest = later(latest, consents[i]->since);
+    *ret = latest;
+    return OP_OK;
 }

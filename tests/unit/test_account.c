@@ -70,9 +70,10 @@ static void one_customer_is_one_address(void **state)
 static void since_always_moves(void **state)
 {
     (void)state;
-    assert_true(since_after(100, 0) == 101);   /* a grant of second 100 dies */
-    assert_true(since_after(100, 101) == 102); /* and one made at 101 after the last time */
-    assert_true(since_after(100, 90) == 101);
+    assert_true(since_after(100, 0, 0) == 101);   /* a grant of second 100 dies */
+    assert_true(since_after(100, 101, 0) == 102); /* and one made at 101 after the last time */
+    assert_true(since_after(100, 0, 103) == 104); /* whatever it was that moved then */
+    assert_true(since_after(100, 90, 80) == 101);
 }
 
 int main(void)
