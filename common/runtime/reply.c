@@ -54,10 +54,7 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
         return;
     }
     const char *name = oauth_error_name(error->code);
-    /* RFC 6750 §3.1; everything else is the request's own fault. */
     int status = oauth_error_status(error->code);
-    if (error->code == OAUTH_INVALID_TOKEN || error->code == OAUTH_INSUFFICIENT_SCOPE)
-        status = error->code == OAUTH_INVALID_TOKEN ? 401 : 403;
     log_refusal(req, "request_refused", name, error->description);
     if (error->description != NULL)
         http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\", error_description=\"%s\"",

@@ -32,7 +32,7 @@ struct server {
     struct route_table table;
     size_t bound; /* how many of arguments.listen are ours */
     bool draining;
-    const char *told; /* the reason systemd and the log were told last; NULL: ready */
+    char *told; /* the reason systemd and the log were told last; NULL: ready */
     bool told_once;
     unsigned ticks;
 };
@@ -195,7 +195,9 @@ static void tell_readiness(struct server *server)
     if (server->told_once && same_reason(why, server->told))
         return;
     server->told_once = true;
+    talloc_free(server->told);
     server->told = why == NULL ? NULL : mem_strdup(server, why);
+    why = server->told;
     log_event(LOG_LEVEL_INFO, why == NULL ? "ready" : "not_ready", NULL, NULL, "why", why, NULL);
     sd_notifyf(0, "STATUS=%s%s", why == NULL ? "ready" : "alive, not ready: ", why == NULL ? "" : why);
 }
@@ -216,8 +218,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (++server->ticks % READERS_EVERY_S != 0)
         return;
     unsigned cleared = kv_clear_dead_readers(server->kv);
+    char count[16];
+    snprintf(count, sizeof count, "%u", cleared);
     if (cleared != 0)
-        log_event(LOG_LEVEL_INFO, "dead_readers_cleared", NULL, NULL, "count", mem_printf(server, "%u", cleared), NULL);
+        log_event(LOG_LEVEL_INFO, "dead_readers_cleared", NULL, NULL, "count", count, NULL);
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
