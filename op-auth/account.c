@@ -24,6 +24,7 @@ struct page {
     const char *error;  /* keys of messages */
     const char *notice;
     unsigned wait;
+    struct interaction visit; /* of the sign-in that led here */
     int64_t now;
     struct who who;
     Rec__Session **sessions;
@@ -171,7 +172,9 @@ static void set_error(const struct page *page, json_t *values)
 
 static void show_sign_in(const struct page *page)
 {
-    struct interaction interaction = {.purpose = INTERACTION_SIGN_IN, .created_at = clock_now()};
+    struct interaction interaction = page->visit;
+    interaction.purpose = INTERACTION_SIGN_IN;
+    interaction.created_at = clock_now();
     sign_in_show(page->req, &interaction, NULL, page->notice);
 }
 
@@ -198,34 +201,31 @@ static void has_looked(enum op_err result, void *arg)
     view_page(page->req, page->status, "account", NULL, values);
 }
 
-static void show(struct http_request *req, int status, const char *error, const char *notice, unsigned wait)
+static struct page *page_new(struct http_request *req, int status)
 {
     struct page *page = mem_new(req, struct page);
     page->req = req;
     page->status = status;
-    page->error = error;
-    page->notice = notice;
-    page->wait = wait;
-    kv_run(server_kv(), KV_READ_ONLY, look, has_looked, page);
+    return page;
 }
 
 void account_show(struct http_request *req, int status, const char *error, unsigned wait)
 {
-    show(req, status, error, NULL, wait);
+    struct page *page = page_new(req, status);
+    page->error = error;
+    page->wait = wait;
+    kv_run(server_kv(), KV_READ_ONLY, look, has_looked, page);
 }
 
 /* What was just done, told after the redirect; only words of ours. */
-static const char *notice_of(struct http_request *req)
+static const char *notice_of(const struct form *form)
 {
     static const char *const words[][2] = {
         {"password", "account.done_password"},     {"session", "account.done_session"},
         {"withdrawn", "account.done_withdrawn"},   {"everywhere", "account.done_everywhere"},
         {"changed", "notice.session_changed"},
     };
-    struct form form;
-    if (form_parse(req, req->query, PAIRS_MAX, &form) != OP_OK)
-        return NULL;
-    const char *done = form_get(&form, "done");
+    const char *done = form_get(form, "done");
     for (size_t i = 0; done != NULL && i < sizeof words / sizeof *words; i++) {
         if (strcmp(done, words[i][0]) == 0)
             return words[i][1];
@@ -235,5 +235,12 @@ static const char *notice_of(struct http_request *req)
 
 void account_handle(struct http_request *req)
 {
-    show(req, 200, NULL, notice_of(req), 0);
+    struct page *page = page_new(req, 200);
+    struct form form;
+    if (form_parse(req, req->query, PAIRS_MAX, &form) == OP_OK) {
+        page->notice = notice_of(&form);
+        (void)view_open_continuation(req, &form, &page->visit);
+    }
+    page->visit.request = NULL; /* from here the way leads to the account page alone */
+    kv_run(server_kv(), KV_READ_ONLY, look, has_looked, page);
 }

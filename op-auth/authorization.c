@@ -147,6 +147,9 @@ static void render(struct authorization *a)
         break;
     case OUTCOME_SIGN_IN:
         next = carry(a, INTERACTION_SIGN_IN);
+        next.other_account = a->visit.other_account;
+        next.error = a->visit.error;
+        next.username = a->visit.username;
         sign_in_show(a->req, &next, a->user, notice);
         break;
     case OUTCOME_SELECT_ACCOUNT:

@@ -1,30 +1,10 @@
 #include "authorize.h"
 
-#include "auth.h"
 #include "authorization.h"
-#include "base/clock.h"
 #include "browser.h"
 #include "view.h"
 
-enum { PAIRS_MAX = 64, CONTINUE_SECONDS = 120 };
-
-/* A redirect of ours: the request as it was, and what the visit has done, for two minutes and in the same
- * browser; later the request alone counts, as if it came anew. */
-static bool go_on(struct http_request *req, const char *sealed)
-{
-    struct interaction_opened opened;
-    if (interaction_open(req, auth.form_key, sealed, &opened) != OP_OK ||
-        opened.interaction.purpose != INTERACTION_CONTINUE)
-        return false;
-    enum interaction_verdict verdict =
-        interaction_judge(&opened, INTERACTION_CONTINUE, browser_id(req), clock_now(), CONTINUE_SECONDS);
-    struct form form = view_request_of(req, &opened.interaction);
-    struct authorization *a = authorization_new(req, &form, browser_session(req));
-    if (verdict == INTERACTION_FINE)
-        a->visit = opened.interaction;
-    authorization_run(a);
-    return true;
-}
+enum { PAIRS_MAX = 64 };
 
 static void refuse(struct http_request *req, const char *description)
 {
@@ -44,10 +24,13 @@ void authorize_handle(struct http_request *req)
         refuse(req, "the parameters are not well-formed, or too many");
         return;
     }
-    const char *sealed = form_get(&form, "interaction");
-    if (sealed != NULL && go_on(req, sealed))
-        return;
+    struct interaction visit = {0};
+    bool goes_on = view_open_continuation(req, &form, &visit);
+    bool may_lack_cookies = is_post && !goes_on && !view_is_reentered(req, &form);
+    if (goes_on)
+        form = view_request_of(req, &visit);
     struct authorization *a = authorization_new(req, &form, browser_session(req));
-    a->may_lack_cookies = is_post && !view_is_reentered(req, &form);
+    a->visit = visit;
+    a->may_lack_cookies = may_lack_cookies;
     authorization_run(a);
 }

@@ -16,6 +16,8 @@ char *interaction_seal(const void *ctx, const uint8_t key[32], const char *brows
     json_set_string(object, "browser", codec_base64url(ctx, digest_sha256_of(ctx, browser)));
     json_set_string(object, "request", interaction->request);
     json_set_string(object, "sid", interaction->sid);
+    json_set_string(object, "error", interaction->error);
+    json_set_string(object, "username", interaction->username);
     if (interaction->signed_in)
         json_set_bool(object, "signed_in", true);
     if (interaction->account_chosen)
@@ -58,6 +60,8 @@ enum op_err interaction_open(const void *ctx, const uint8_t key[32], const char 
             .created_at = at,
             .request = text_or_null(object, "request"),
             .sid = text_or_null(object, "sid"),
+            .error = text_or_null(object, "error"),
+            .username = text_or_null(object, "username"),
             .signed_in = flag(object, "signed_in"),
             .account_chosen = flag(object, "chosen"),
             .other_account = flag(object, "other"),

@@ -27,6 +27,9 @@ struct interaction {
     bool signed_in;       /* in the session sid */
     bool account_chosen;  /* that of the session sid */
     bool other_account;   /* the session that is there is not wanted */
+    /* What went wrong at the last try, to be told on the next page: */
+    const char *error;    /* key of a message, NULL nothing */
+    const char *username; /* as typed, NULL none */
 };
 
 /* Seals it for a browser (the value of its cookie). Text for a form or URL, owned by ctx. */

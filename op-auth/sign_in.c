@@ -83,15 +83,19 @@ static void show(struct http_request *req, const struct interaction *interaction
 void sign_in_show(struct http_request *req, const struct interaction *interaction, const Rec__User *user,
                   const char *notice)
 {
-    if (notice == NULL && user != NULL)
+    struct interaction next = *interaction;
+    next.error = next.username = NULL;
+    if (notice == NULL && user != NULL && interaction->error == NULL)
         notice = "sign_in.again";
-    show(req, interaction, &(struct page){
+    show(req, &next, &(struct page){
         .status = 200,
+        .error = interaction->error,
         .notice = notice,
-        .username = user == NULL ? NULL : user->username,
+        .username = interaction->username != NULL || user == NULL ? interaction->username : user->username,
     });
 }
 
+/* For what is the server's trouble or a limit: with its own status, at once. */
 static void show_again(struct attempt *attempt, int status, const char *error, unsigned wait_seconds)
 {
     struct interaction next = attempt->interaction;
@@ -102,6 +106,23 @@ static void show_again(struct attempt *attempt, int status, const char *error, u
         .username = attempt->username,
         .wait = (wait_seconds + 59) / 60,
     });
+}
+
+/* For what the person can do better: by a redirect, so that reload and Back find a page and no form that was sent. */
+static void let_try_again(struct attempt *attempt, const char *error)
+{
+    struct http_request *req = attempt->req;
+    struct interaction next = attempt->interaction;
+    next.error = error;
+    next.username = strlen(attempt->username) <= USERNAME_MAX ? attempt->username : NULL;
+    if (next.request != NULL) {
+        authorization_go_on(req, &next, browser_session(req));
+        return;
+    }
+    next.purpose = INTERACTION_CONTINUE;
+    next.created_at = clock_now();
+    const char *sealed = interaction_seal(req, auth.form_key, browser_id_or_new(req), &next);
+    view_redirect(req, mem_printf(req, "/account?interaction=%s", sealed));
 }
 
 void sign_in_show_accounts(struct http_request *req, const struct interaction *interaction, const Rec__User *user)
@@ -163,7 +184,7 @@ static void wrong(struct attempt *attempt)
 {
     log_event(LOG_LEVEL_INFO, "sign_in_failed", attempt->req->request_id, attempt->req->trace_id, "user_id",
               attempt->user == NULL ? NULL : attempt->user->user_id, NULL);
-    show_again(attempt, 422, "sign_in.wrong", 0);
+    let_try_again(attempt, "sign_in.wrong");
 }
 
 static void is_established(enum op_err result, void *arg)
@@ -275,7 +296,7 @@ void sign_in_handle(struct http_request *req)
         attempt->password = "";
     const char *missing = what_is_missing(attempt);
     if (missing != NULL)
-        show_again(attempt, 422, missing, 0);
+        let_try_again(attempt, missing);
     else if (password_pool_full(auth.passwords)) /* before the guess is counted */
         busy(attempt);
     else

@@ -9,7 +9,7 @@
 #include "runtime/settings.h"
 #include "runtime/trouble.h"
 
-enum { PAIRS_MAX = 64, PASSWORDS_RETRY_SECONDS = 5, RETRY_SECONDS = 2 };
+enum { PAIRS_MAX = 64, PASSWORDS_RETRY_SECONDS = 5, RETRY_SECONDS = 2, CONTINUE_SECONDS = 120 };
 
 static const char REENTERED[] = "partita_reentered";
 
@@ -258,6 +258,20 @@ bool view_open_form(struct http_request *req, const struct form *form, enum inte
         return false;
     }
     return false;
+}
+
+bool view_open_continuation(struct http_request *req, const struct form *form, struct interaction *ret)
+{
+    struct interaction_opened opened;
+    const char *sealed = form_get(form, "interaction");
+    if (sealed == NULL || interaction_open(req, auth.form_key, sealed, &opened) != OP_OK ||
+        opened.interaction.purpose != INTERACTION_CONTINUE)
+        return false;
+    enum interaction_verdict verdict =
+        interaction_judge(&opened, INTERACTION_CONTINUE, browser_id(req), clock_now(), CONTINUE_SECONDS);
+    *ret = verdict == INTERACTION_FINE ? opened.interaction
+                                       : (struct interaction){.request = opened.interaction.request};
+    return true;
 }
 
 char *view_encode(const void *ctx, const struct form *form)

@@ -56,6 +56,9 @@ bool view_read_form(struct http_request *req, struct form *ret);
  * is wrong with it and offers the way on. */
 bool view_open_form(struct http_request *req, const struct form *form, enum interaction_purpose purpose,
                     struct interaction *ret);
+/* What a redirect of ours brings back in the parameter `interaction`: for two minutes and in the same browser
+ * all of it, later only the request, as if it came anew. False: it is none of ours. */
+bool view_open_continuation(struct http_request *req, const struct form *form, struct interaction *ret);
 /* The parameters of an interaction's request; none when there are none or they cannot be read. Owned by req. */
 struct form view_request_of(struct http_request *req, const struct interaction *interaction);
 

@@ -31,12 +31,17 @@ static void what_is_sealed_comes_back(void **state)
     assert_true(opened.interaction.signed_in);
     assert_false(opened.interaction.account_chosen);
     assert_false(opened.interaction.other_account);
+    assert_null(opened.interaction.error);
     struct interaction bare = {.purpose = INTERACTION_EVERYWHERE, .created_at = 5, .account_chosen = true,
                                .other_account = true};
     assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "b", &bare), &opened), OP_OK);
     assert_null(opened.interaction.request);
     assert_null(opened.interaction.sid);
     assert_true(opened.interaction.account_chosen && opened.interaction.other_account);
+    struct interaction failed = {.purpose = INTERACTION_CONTINUE, .error = "sign_in.wrong", .username = "ann \"x\""};
+    assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "b", &failed), &opened), OP_OK);
+    assert_string_equal(opened.interaction.error, "sign_in.wrong");
+    assert_string_equal(opened.interaction.username, "ann \"x\"");
     talloc_free(ctx);
 }
 
