@@ -88,12 +88,15 @@ class Partita:
         assert not found, "a sanitizer reported:\n" + found
 
 
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "runtime error:", "ERROR: LeakSanitizer")
+
+
 def sanitizer_reports(directory):
     text = ""
     for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
         with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
             content = file.read()
-        for mark in ("ERROR: AddressSanitizer", "runtime error:", "ERROR: LeakSanitizer"):
+        for mark in SANITIZER_MARKS:
             if mark in content:
                 text += f"{name}: " + content[content.index(mark):][:4000] + "\n"
     return text

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from conftest import BUILD
+from conftest import BUILD, ROOT, SANITIZER_MARKS
 
 ISSUER = "http://localhost:9"
 
@@ -28,15 +28,18 @@ class Home:
         self.opctl("init", "--unowned", "--volatile")
         self.opctl("init", "--credentials", self.credentials)
 
-    def write_conf(self, issuer=ISSUER, **settings):
-        """Settings are SERVER__NAME=VALUE, of [all] without a server; "_" stands for "-" in a server's name."""
-        sections = {"all": {"issuer": issuer, "state_dir": self.dir + "/state", "runtime_dir": self.dir + "/run"}}
+    def write_conf(self, issuer=ISSUER, text="", **settings):
+        """Settings are SERVER__NAME=VALUE, of [all] without a server; "_" stands for "-" in a server's name. text is added
+        as it is, and continues [all] where there are none of servers."""
+        sections = {"all": {"issuer": issuer, "state_dir": self.dir + "/state", "runtime_dir": self.dir + "/run",
+                            "share_dir": os.path.join(ROOT, "share")}}
         for name, value in settings.items():
             section, _, option = name.rpartition("__")
             sections.setdefault(section.replace("_", "-") or "all", {})[option] = value
         with open(self.conf, "w", encoding="utf-8") as file:
             for section, options in sections.items():
                 file.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
+            file.write(text)
 
     def opctl(self, *words):
         done = subprocess.run([os.path.join(BUILD, "opctl/opctl"), "--config", self.conf, *words, "--json"],
@@ -64,7 +67,9 @@ class Home:
     def close(self):
         for process in self.processes:
             process.end(signal.SIGKILL)
+        logs = "".join(process.log for process in self.processes)
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert not any(mark in logs for mark in SANITIZER_MARKS), logs
 
 
 class Process:
@@ -134,3 +139,12 @@ def read_reply(connection):
     while len(body) < int(fields.get("content-length", 0)):
         body += connection.recv(65536)
     return int(lines[0].split()[1]), fields, body
+
+
+def wait_until(condition, seconds, explain=lambda: "waited in vain"):
+    """Returns what condition returned once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.02)
+    return value
