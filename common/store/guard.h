@@ -17,11 +17,13 @@ struct guard_limit {
     unsigned window_seconds; /* in which a full slot drains */
 };
 /* How many seconds until one more is allowed: 0 now. Reads only. */
-must_check enum op_err guard_wait(struct kv_txn *txn, const struct guard_limit *limit, const char *subject, unsigned *ret_seconds);
+must_check enum op_err guard_wait(struct kv_txn *txn, const struct guard_limit *limit, const char *subject,
+                                   unsigned *ret_seconds);
 /* Counts one. */
 must_check enum op_err guard_count(struct kv_txn *txn, const struct guard_limit *limit, const char *subject);
 /* Counts one unless the slot is full, in the same transaction (a check and a count cannot be
  * raced apart): ret_seconds is 0 when it was counted, else the wait. */
-must_check enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const char *subject, unsigned *ret_seconds);
+must_check enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const char *subject,
+                                  unsigned *ret_seconds);
 /* Forgets a subject's count (a sign-in that succeeded). */
 must_check enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, const char *subject);

@@ -15,11 +15,11 @@
 
 enum {
     READERS_MAX = 1024,
-    RESERVE_PAGES = 256,       /* kept for changing and deleting what is there; 1/16 of a small map */
-    COUNTED_PAGES = 4096,      /* more free pages than these need no counting */
-    PAGES_PER_WORK = 32,       /* none of ours touches more */
+    RESERVE_PAGES = 256, /* kept for changing and deleting what is there; less of a small map */
+    RESERVE_PAGES_LEAST = 32,
+    COUNTED_PAGES = 8192, /* more free pages than these need no counting */
+    TOUCHED_PER_WORK = 32, /* pages that a work rewrites without growing anything; few are more */
     DISK_IS_FULL_BELOW = 4 * 1024 * 1024,
-    SWEPT_WHEN_FULL = 16,
 };
 
 struct kv_database {
@@ -76,8 +76,6 @@ static enum op_err from_lmdb(const struct kv_database *db, int code)
     switch (code) {
     case MDB_SUCCESS:
         return OP_OK;
-    case MDB_NOTFOUND:
-        return OP_ABSENT;
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
     case MDB_READERS_FULL:
@@ -190,7 +188,7 @@ const char *kv_database_error(const struct kv_database *db)
 /* Remembers what the operator is to be told. Writer's thread only. */
 static enum op_err database_result(struct kv_database *db, int code)
 {
-    if (code != MDB_SUCCESS && code != MDB_NOTFOUND) {
+    if (code != MDB_SUCCESS) {
         size_t len = strnlen(mdb_strerror(code), sizeof db->error_buffer - 1);
         memcpy(db->error_buffer, mdb_strerror(code), len);
         db->error_buffer[len] = '\0';
@@ -353,19 +351,22 @@ enum op_err kv_map_delete(struct kv_txn *txn, struct bytes key)
     return map_result(txn, txn->write_env, mdb_del(txn->write, main, &lmdb_key, NULL));
 }
 
-/* Free pages inside the used part of the file, counted up to enough. */
-static int free_pages(MDB_txn *txn, size_t enough, size_t *ret)
+/* Free pages inside the used part of the file that a transaction may take which comes after those
+ * before `until`, counted up to enough. */
+static int free_pages(MDB_txn *txn, size_t until, size_t enough, size_t *ret)
 {
-    enum { FREE_LIST = 0 }; /* LMDB's table of them: each value begins with its count */
+    enum { FREE_LIST = 0 }; /* LMDB's table of them: transaction -> count, page numbers */
     MDB_cursor *cursor;
     MDB_val key, value;
     int code = mdb_cursor_open(txn, FREE_LIST, &cursor);
     if (code != MDB_SUCCESS)
         return code;
-    size_t pages = 0, count;
+    size_t pages = 0, count, id;
     while (pages < enough && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+        memcpy(&id, key.mv_data, sizeof id);
         memcpy(&count, value.mv_data, sizeof count);
-        pages += count;
+        if (id < until)
+            pages += count;
     }
     mdb_cursor_close(cursor);
     if (code == MDB_SUCCESS || code == MDB_NOTFOUND)
@@ -373,7 +374,26 @@ static int free_pages(MDB_txn *txn, size_t enough, size_t *ret)
     return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
-/* How much more fits, of which the writer lock is held. */
+static size_t reserve_of(size_t map_pages)
+{
+    size_t part = map_pages / 16;
+    if (part > RESERVE_PAGES)
+        return RESERVE_PAGES;
+    return part < RESERVE_PAGES_LEAST ? RESERVE_PAGES_LEAST : part;
+}
+
+/* Pages of the entries themselves, so far as txn has written. */
+static int pages_of(const struct kv_database *db, MDB_txn *txn, size_t *ret)
+{
+    MDB_stat stat;
+    int code = mdb_stat(txn, db->main, &stat);
+    if (code == MDB_SUCCESS)
+        *ret = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    return code;
+}
+
+/* How much more fits, while the writer lock is held. What the last transaction freed is not to be had
+ * before the next one has been committed. */
 static int batch_measure(struct kv_batch *batch, const MDB_envinfo *info)
 {
     MDB_stat stat;
@@ -381,17 +401,21 @@ static int batch_measure(struct kv_batch *batch, const MDB_envinfo *info)
     if (code != MDB_SUCCESS)
         return code;
     size_t map_pages = info->me_mapsize / stat.ms_psize, room = map_pages - (info->me_last_pgno + 1), inside = 0;
-    size_t reserve = map_pages / 16 < RESERVE_PAGES ? map_pages / 16 : RESERVE_PAGES;
-    if (room < COUNTED_PAGES) {
+    code = pages_of(batch->db, batch->parent, &batch->pages);
+    if (code == MDB_SUCCESS && room < COUNTED_PAGES) {
         MDB_txn *txn;
         code = snapshot(batch->snapshots, batch->db->env, &txn);
         if (code == MDB_SUCCESS)
-            code = free_pages(txn, COUNTED_PAGES - room, &inside);
+            code = free_pages(txn, info->me_last_txnid, COUNTED_PAGES - room, &inside);
         kv_snapshots_end(batch->snapshots);
+        if (code == MDB_READERS_FULL) /* then what cannot be counted is not used */
+            code = MDB_SUCCESS;
     }
     room += inside;
-    batch->nearly_full = room < reserve;
-    batch->works_max = room < PAGES_PER_WORK ? 1 : room / PAGES_PER_WORK;
+    size_t reserve = reserve_of(map_pages);
+    batch->spare_pages = room < reserve ? 0 : room - reserve;
+    batch->nearly_full = batch->spare_pages < 2 * TOUCHED_PER_WORK;
+    batch->works_max = batch->spare_pages / (2 * TOUCHED_PER_WORK) + 1;
     return code;
 }
 
@@ -417,27 +441,48 @@ enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshot
     return tampered ? OP_MISMATCH : database_result(db, code);
 }
 
-enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void *arg, bool *rings)
+/* A work may not grow the environment into the reserve. Shrinking and rewriting are always allowed. */
+static int batch_charge(struct kv_batch *batch, MDB_txn *child)
+{
+    size_t pages;
+    int code = pages_of(batch->db, child, &pages);
+    if (code != MDB_SUCCESS)
+        return code;
+    size_t growth = pages > batch->pages ? pages - batch->pages : 0, price = growth + TOUCHED_PER_WORK;
+    if (growth > 0 && price > batch->spare_pages)
+        return MDB_MAP_FULL;
+    batch->spare_pages -= price < batch->spare_pages ? price : batch->spare_pages;
+    batch->pages = pages;
+    return MDB_SUCCESS;
+}
+
+static enum op_err batch_end_work(struct kv_batch *batch, MDB_txn *child, enum op_err err)
+{
+    if (err == OP_OK)
+        err = database_result(batch->db, batch_charge(batch, child));
+    if (err == OP_OK)
+        return database_result(batch->db, mdb_txn_commit(child));
+    mdb_txn_abort(child);
+    return err;
+}
+
+enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void *arg, bool *ret_rings, bool *ret_refused)
 {
     MDB_txn *child;
-    int code = mdb_txn_begin(batch->db->lmdb, batch->parent, 0, &child);
-    if (code != MDB_SUCCESS)
-        return database_result(batch->db, code);
-    struct kv_txn txn = {.snapshots = batch->snapshots, .write = child, .write_env = batch->db->env,
-                         .nearly_full = batch->nearly_full, .now = clock_now()};
-    enum op_err err = work(&txn, arg);
-    kv_snapshots_end(batch->snapshots);
-    if (txn.latched != OP_OK) {
-        err = txn.latched;
-        if (batch->latched == OP_OK && err != OP_TOO_LARGE)
-            batch->latched = err;
+    struct kv_database *db = batch->db;
+    enum op_err own = OP_OK, err = database_result(db, mdb_txn_begin(db->lmdb, batch->parent, 0, &child));
+    struct kv_txn txn = {.snapshots = batch->snapshots, .write = child, .write_env = db->env, .now = clock_now()};
+    if (err == OP_OK) {
+        own = work(&txn, arg);
+        kv_snapshots_end(batch->snapshots);
+        if (txn.latched != OP_OK)
+            own = txn.latched == OP_TOO_LARGE ? OP_TOO_LARGE : OP_OK;
+        err = batch_end_work(batch, child, txn.latched != OP_OK ? txn.latched : own);
     }
-    if (err == OP_OK)
-        err = database_result(batch->db, mdb_txn_commit(child));
-    else
-        mdb_txn_abort(child);
-    if (err == OP_OK && txn.ring)
-        *rings = true;
+    *ret_refused = err != own;
+    if (*ret_refused && batch->refused == OP_OK)
+        batch->refused = err;
+    *ret_rings = err == OP_OK && txn.ring;
     return err;
 }
 
@@ -448,8 +493,8 @@ enum op_err kv_batch_commit(struct kv_batch *batch)
 
 enum op_err kv_sweep_work(struct kv_txn *txn, void *arg)
 {
-    (void)arg;
-    kv_sweep(txn, txn->write_env, SWEPT_WHEN_FULL);
+    const size_t *limit = arg;
+    kv_sweep(txn, txn->write_env, *limit);
     return OP_OK;
 }
 
@@ -471,7 +516,7 @@ enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snaps
     unsigned lines = 0;
     int code = snapshot(snapshots, db->env, &txn);
     if (code == MDB_SUCCESS)
-        code = free_pages(txn, SIZE_MAX, &unused);
+        code = free_pages(txn, SIZE_MAX, SIZE_MAX, &unused);
     kv_snapshots_end(snapshots);
     if (code == MDB_SUCCESS)
         code = mdb_env_info(db->lmdb, &info);

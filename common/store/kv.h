@@ -110,15 +110,16 @@ unsigned kv_clear_dead_readers(struct kv *kv);
 
 /* Keys are 1..400 bytes: no other key is ever found, and writing one is OP_TOO_LARGE. Values are copied
  * into ctx. A hard error (OP_FULL, OP_BROKEN, OP_TOO_LARGE) is latched: later calls return it too and the
- * commit reports it, so work need not check every write. While an environment is nearly full, new
- * entries are OP_FULL and the rest of its room is kept for changing and deleting what is there. */
+ * commit reports it, so work need not check every write. While an environment is nearly full, what makes
+ * it larger is OP_FULL in the end, and the rest of its room is kept for changing and deleting. */
 
 /* OP_ABSENT also for an entry that has expired. */
 must_check enum op_err kv_get(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,
                               struct bytes *ret);
 /* expires_at: seconds since 1970, 0 for never. Every call with an expiry first removes up to two
  * entries of the environment that have expired. kv_put replaces what is there. */
-enum op_err kv_put(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct bytes value, int64_t expires_at);
+enum op_err kv_put(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct bytes value,
+                   int64_t expires_at);
 /* OP_EXISTS: there is one (not expired) and it stays. */
 must_check enum op_err kv_insert(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct bytes value,
                                  int64_t expires_at);

@@ -57,7 +57,8 @@ enum op_err kv_events_new(const void *ctx, struct kv_events **ret)
     events->bells = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     events->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     talloc_set_destructor(events, events_close);
-    if (!events_add(events, events->signal) || !events_add(events, events->bells) || !events_add(events, events->timer)) {
+    if (!events_add(events, events->signal) || !events_add(events, events->bells) ||
+        !events_add(events, events->timer)) {
         enum op_err err = from_errno(errno);
         talloc_free(events);
         return err;

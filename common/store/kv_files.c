@@ -24,10 +24,11 @@ static enum op_err refuse(const void *ctx, const char *path, enum kv_env env, in
 
 enum op_err kv_files_check(const void *ctx, const char *dir, enum kv_env env, bool write, const char **ret_why)
 {
+    const int mode = write ? W_OK : R_OK;
     const struct {
         const char *name;
         int mode;
-    } wanted[] = {{"data.mdb", R_OK}, {"lock.mdb", W_OK}, {"data.mdb", write ? W_OK : R_OK}, {"bell", write ? W_OK : R_OK}};
+    } wanted[] = {{"data.mdb", R_OK}, {"lock.mdb", W_OK}, {"data.mdb", mode}, {"bell", mode}};
     enum op_err err = OP_OK;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted && err == OP_OK; i++) {
         char *path = mem_printf(ctx, "%s/%s", dir, wanted[i].name);

@@ -47,8 +47,10 @@ static enum op_err open_one(struct kv *kv, enum kv_env env, bool write, const vo
         err = kv_database_open(kv, dir, env, write, &kv->databases[env], &why);
     struct kv_writer_config config = {
         .queue_max = kv->config.queue_max, .wait_ms = kv->config.wait_ms, .dir = dir, .events = kv->events};
-    if (err == OP_OK && write)
-        err = kv_writer_start(kv, kv->databases[env], kv_snapshots_new(kv->databases), &config, &kv->writers[env], &why);
+    if (err == OP_OK && write) {
+        struct kv_snapshots *own = kv_snapshots_new(kv->databases);
+        err = kv_writer_start(kv, kv->databases[env], own, &config, &kv->writers[env], &why);
+    }
     if (err != OP_OK)
         *ret_why = mem_strdup(ctx, why); /* it outlives kv */
     return err;
@@ -135,11 +137,10 @@ int kv_event_fd(const struct kv *kv)
 static void raise_alarm(struct kv *kv, enum kv_env env)
 {
     enum op_err what;
-    const char *line;
-    void *ctx = mem_root("alarm");
-    if (kv_writer_alarm(kv->writers[env], ctx, &what, &line) && kv->config.alarm != NULL)
+    char *line = kv_writer_alarm(kv->writers[env], &what);
+    if (line != NULL && kv->config.alarm != NULL)
         kv->config.alarm(env, what, line, kv->config.alarm_arg);
-    talloc_free(ctx);
+    talloc_free(line);
 }
 
 /* Gives up what waited too long and sets the next time to look. */

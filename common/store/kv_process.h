@@ -11,7 +11,8 @@ struct kv_snapshots;
 must_check enum op_err kv_database_open(const void *ctx, const char *dir, enum kv_env env, bool write,
                                         struct kv_database **ret, const char **ret_why);
 /* map_bytes, used_bytes and readers. */
-must_check enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_stats *stats);
+must_check enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snapshots,
+                                         struct kv_stats *stats);
 /* Returns how many. */
 unsigned kv_database_clear_readers(struct kv_database *db);
 

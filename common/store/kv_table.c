@@ -200,12 +200,9 @@ static enum op_err write_if(struct kv_txn *txn, const struct kv_table *table, st
     enum op_err err = find(txn, table->env, &stored, &old);
     if (err != OP_OK && err != OP_ABSENT)
         return err;
-    bool absent = err == OP_ABSENT;
-    err = allowed(absent || !old.live ? NULL : &old, expected);
+    err = allowed(err == OP_ABSENT || !old.live ? NULL : &old, expected);
     if (err != OP_OK)
         return err;
-    if (absent && txn->nearly_full)
-        return kv_latch(txn, OP_FULL);
     return store(txn, &stored, old.expires_at, value, expires_at);
 }
 
@@ -228,7 +225,8 @@ static enum op_err if_expected(const struct entry *present, struct bytes expecte
     return bytes_equal(present->value, expected) ? OP_OK : OP_MISMATCH;
 }
 
-enum op_err kv_put(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct bytes value, int64_t expires_at)
+enum op_err kv_put(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct bytes value,
+                   int64_t expires_at)
 {
     return write_if(txn, table, key, always, bytes_of(NULL), value, expires_at);
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "store/kv_process.h"
 
-enum { QUIET_US = 10 * 1000 * 1000 }; /* without a full error: then it is over */
+enum { QUIET_US = 3 * 1000 * 1000 }; /* so long without a full error: then it is over */
 
 struct job {
     struct job *next;
@@ -20,6 +20,7 @@ struct job {
     enum op_err result;
     bool waits; /* somebody blocks for it in kv_writer_run and owns it */
     bool finished;
+    bool refused; /* its result is the store's, not its own */
 };
 
 struct queue {
@@ -129,10 +130,11 @@ static void judge(struct kv_writer *writer, enum op_err result, bool nearly_full
 /* Runs jobs in one transaction. Their results stand once it is committed. */
 static enum op_err run_batch(struct kv_writer *writer, struct kv_batch *batch, struct queue *jobs)
 {
-    bool rings = false;
+    bool rings = false, one_rings;
     unsigned kept = 0;
     for (struct job *job = jobs->head; job != NULL; job = job->next) {
-        job->result = kv_batch_work(batch, job->work, job->arg, &rings);
+        job->result = kv_batch_work(batch, job->work, job->arg, &one_rings, &job->refused);
+        rings = rings || one_rings;
         kept += job->result == OP_OK;
     }
     enum op_err err = kv_batch_commit(batch);
@@ -143,46 +145,53 @@ static enum op_err run_batch(struct kv_writer *writer, struct kv_batch *batch, s
         writer->commits++;
         writer->works += kept;
     }
-    judge(writer, err != OP_OK ? err : batch->latched, batch->nearly_full);
+    judge(writer, err != OP_OK ? err : batch->refused, batch->nearly_full);
     pthread_mutex_unlock(&writer->lock);
     return err;
 }
 
-/* With the lock held: a refused commit takes every result in the batch with it, since one work saw
- * what another wrote. */
-static void finish_batch(struct kv_writer *writer, struct queue *jobs, enum op_err err)
+/* A refused commit takes every result in the batch with it, since one work saw what another wrote.
+ * What did not fit beside its neighbours goes to retry, if that is given. */
+static void finish_batch(struct kv_writer *writer, struct queue *jobs, enum op_err err, struct queue *retry)
 {
     struct job *job;
-    while ((job = queue_take(jobs)) != NULL)
-        finish(writer, job, err != OP_OK ? err : job->result);
-}
-
-/* What did not fit together may fit one by one. */
-static void run_one_by_one(struct kv_writer *writer, struct queue *jobs)
-{
-    struct job *job;
+    pthread_mutex_lock(&writer->lock);
     while ((job = queue_take(jobs)) != NULL) {
-        struct queue one;
-        struct kv_batch batch;
-        queue_init(&one);
-        queue_add(&one, job);
-        enum op_err err = OP_BUSY;
-        if (clock_monotonic_us() < job->due)
-            err = kv_batch_begin(writer->db, writer->snapshots, &batch);
-        if (err == OP_OK)
-            err = run_batch(writer, &batch, &one);
-        pthread_mutex_lock(&writer->lock);
-        finish_batch(writer, &one, err);
-        pthread_mutex_unlock(&writer->lock);
+        enum op_err result = err != OP_OK ? err : job->result;
+        if (retry != NULL && result == OP_FULL && (err != OP_OK || job->refused))
+            queue_add(retry, job);
+        else
+            finish(writer, job, result);
     }
+    pthread_mutex_unlock(&writer->lock);
 }
 
-/* An environment that is nearly full makes room first. */
+static void run_alone(struct kv_writer *writer, struct job *job)
+{
+    struct queue one;
+    struct kv_batch batch;
+    enum op_err err = OP_BUSY;
+    queue_init(&one);
+    queue_add(&one, job);
+    if (clock_monotonic_us() < job->due)
+        err = kv_batch_begin(writer->db, writer->snapshots, &batch);
+    if (err == OP_OK)
+        err = run_batch(writer, &batch, &one);
+    else if (err == OP_MISMATCH)
+        err = OP_BROKEN; /* the next one finds it too, and says so */
+    finish_batch(writer, &one, err, NULL);
+}
+
+/* An environment that is nearly full makes room first: much if it can, else a little. */
 static void make_room(struct kv_batch *batch)
 {
-    bool rings = false;
-    if (batch->nearly_full && kv_batch_work(batch, kv_sweep_work, NULL, &rings) != OP_OK)
-        batch->works_max = 1;
+    static const size_t limits[] = {16, 1};
+    bool swept = !batch->nearly_full, rings, refused;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && !swept; i++) {
+        size_t limit = limits[i];
+        swept = kv_batch_work(batch, kv_sweep_work, &limit, &rings, &refused) == OP_OK;
+    }
+    batch->refused = OP_OK;
 }
 
 static void take_jobs(struct kv_writer *writer, size_t max, struct queue *jobs)
@@ -196,7 +205,8 @@ static void take_jobs(struct kv_writer *writer, size_t max, struct queue *jobs)
 static void serve(struct kv_writer *writer)
 {
     struct kv_batch batch;
-    struct queue jobs;
+    struct queue jobs, retry;
+    queue_init(&retry);
     enum op_err err = writer->tampered ? OP_MISMATCH : kv_batch_begin(writer->db, writer->snapshots, &batch);
     if (err == OP_OK)
         make_room(&batch);
@@ -205,17 +215,14 @@ static void serve(struct kv_writer *writer)
         judge(writer, err, true);
     take_jobs(writer, err == OP_OK ? batch.works_max : SIZE_MAX, &jobs);
     pthread_mutex_unlock(&writer->lock);
+    bool together = jobs.length > 1 && err == OP_OK;
     if (err == OP_OK)
         err = run_batch(writer, &batch, &jobs);
     else if (err == OP_MISMATCH)
         err = OP_BROKEN;
-    if (err == OP_FULL && jobs.length > 1) {
-        run_one_by_one(writer, &jobs);
-        return;
-    }
-    pthread_mutex_lock(&writer->lock);
-    finish_batch(writer, &jobs, err);
-    pthread_mutex_unlock(&writer->lock);
+    finish_batch(writer, &jobs, err, together ? &retry : NULL);
+    for (struct job *job; (job = queue_take(&retry)) != NULL;)
+        run_alone(writer, job);
 }
 
 static void *writer_main(void *arg)
@@ -361,25 +368,33 @@ bool kv_writer_deliver(struct kv_writer *writer)
     return some;
 }
 
-bool kv_writer_alarm(struct kv_writer *writer, const void *ctx, enum op_err *ret_what, const char **ret_line)
+static char *describe_trouble(const struct kv_writer *writer)
 {
+    if (writer->tampered)
+        return mem_printf(NULL,
+                          "%s/lock.mdb was written to by something else (its transaction id does not follow "
+                          "data.mdb's): nothing more is written here; stop every server, find out who did it, start "
+                          "again",
+                          writer->dir);
+    if (writer->trouble == OP_OK)
+        return mem_printf(NULL, "%s/data.mdb: writes succeed again", writer->dir);
+    if (writer->trouble == OP_FULL)
+        return mem_printf(NULL, "%s/data.mdb: %s: what needs room is refused until there is some", writer->dir,
+                          writer->reason);
+    return mem_printf(NULL, "%s/data.mdb: a write failed: %s", writer->dir, writer->reason);
+}
+
+char *kv_writer_alarm(struct kv_writer *writer, enum op_err *ret_what)
+{
+    char *line = NULL;
     pthread_mutex_lock(&writer->lock);
-    bool is_new = writer->trouble_is_new;
-    writer->trouble_is_new = false;
-    if (is_new) {
+    if (writer->trouble_is_new) {
+        writer->trouble_is_new = false;
         *ret_what = writer->trouble;
-        if (writer->tampered)
-            *ret_line = mem_printf(ctx, "%s/lock.mdb was written to by something else (its transaction id does not follow "
-                                        "data.mdb's): nothing more is written here; stop every server, find out who, start again",
-                                   writer->dir);
-        else if (writer->trouble == OP_OK)
-            *ret_line = mem_printf(ctx, "%s: writes succeed again", writer->dir);
-        else
-            *ret_line = mem_printf(ctx, "%s/data.mdb: %s: %s", writer->dir, writer->reason,
-                                   writer->trouble == OP_FULL ? "writes are refused until there is room" : "a write failed");
+        line = describe_trouble(writer);
     }
     pthread_mutex_unlock(&writer->lock);
-    return is_new;
+    return line;
 }
 
 void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats)

@@ -30,8 +30,8 @@ must_check enum op_err kv_writer_run(struct kv_writer *writer, kv_work *work, vo
 int64_t kv_writer_expire(struct kv_writer *writer, int64_t now_us);
 /* Calls done for what is finished; true when there was something. Never blocks. */
 bool kv_writer_deliver(struct kv_writer *writer);
-/* True when there is something new to tell the operator: *ret_what and a line owned by ctx. */
-bool kv_writer_alarm(struct kv_writer *writer, const void *ctx, enum op_err *ret_what, const char **ret_line);
+/* Something new to tell the operator: a line, to be freed by the caller, and *ret_what. NULL: nothing. */
+char *kv_writer_alarm(struct kv_writer *writer, enum op_err *ret_what);
 /* commits, works, full_errors and queue_length. */
 void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats);
 
@@ -40,20 +40,24 @@ void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats);
 struct kv_batch {
     struct kv_database *db;
     struct kv_snapshots *snapshots;
-    void *parent;       /* the transaction that is committed */
-    size_t works_max;   /* so many fit into the room that is left, by a wide margin */
-    bool nearly_full;   /* new entries are refused */
-    enum op_err latched; /* the first hard error of a work */
+    void *parent;        /* the transaction that is committed */
+    size_t pages;        /* what the entries take */
+    size_t spare_pages;  /* what may be used besides */
+    size_t works_max;    /* so many fit into them, by a wide margin */
+    bool nearly_full;    /* one work may already be too much */
+    enum op_err refused; /* the first hard error of a work */
 };
 
 /* Waits for the writer lock of the environment. OP_MISMATCH: the lock file is not what LMDB left there:
  * nothing may be written; OP_FULL, OP_BROKEN. Blocks. */
 must_check enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_batch *ret);
-/* Runs one work in a child transaction, kept when the result is OP_OK. *rings is set when it rang. */
-must_check enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void *arg, bool *rings);
+/* Runs one work in a child transaction, kept when the result is OP_OK. *ret_refused: the result is not
+ * the work's own but OP_FULL or OP_BROKEN of the store's. */
+must_check enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void *arg, bool *ret_rings,
+                                     bool *ret_refused);
 /* Ends the batch; a durable environment's is on disk then. OP_FULL, OP_BROKEN: nothing was written. Blocks. */
 must_check enum op_err kv_batch_commit(struct kv_batch *batch);
-/* Removes a few expired entries, as a work. */
+/* Removes so many expired entries, as a work. arg is a const size_t *. */
 enum op_err kv_sweep_work(struct kv_txn *txn, void *arg);
 /* What LMDB said last, for the operator. */
 const char *kv_database_error(const struct kv_database *db);

@@ -19,7 +19,8 @@ static inline void store_home_path(const struct store_home *home, enum kv_env en
 }
 
 /* Makes the listed environments, with map_size bytes each. */
-static inline void store_home_make(struct store_home *home, const struct kv_store *stores, size_t count, size_t map_size)
+static inline void store_home_make(struct store_home *home, const struct kv_store *stores, size_t count,
+                                   size_t map_size)
 {
     snprintf(home->dir, sizeof home->dir, "/tmp/partita-test-XXXXXX");
     assert_non_null(mkdtemp(home->dir));

@@ -1,0 +1,245 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/environment.h"
+#include "store/guard.h"
+#include "store_home.h"
+
+static const struct kv_store STORES[] = {{KV_GUARD, true}};
+
+struct fixture {
+    struct store_home home;
+    struct kv *kv;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_new(NULL, struct fixture);
+    store_home_make(&f->home, STORES, 1, 64 << 20);
+    f->kv = store_home_open(&f->home, f, STORES, 1);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    struct store_home home = f->home;
+    talloc_free(f);
+    store_home_remove(&home);
+    return 0;
+}
+
+/* One call of guard in a transaction of its own. */
+struct call {
+    enum { USE, WAIT, COUNT, TRY, RESET } verb;
+    const struct guard_limit *limit;
+    const char *issuer, *subject;
+    int64_t seconds; /* USE: how long it is remembered */
+    unsigned wait;
+};
+
+static enum op_err call_work(struct kv_txn *txn, void *arg)
+{
+    struct call *call = arg;
+    switch (call->verb) {
+    case USE: return guard_use_jti(txn, call->issuer, call->subject, kv_now(txn) + call->seconds);
+    case WAIT: return guard_wait(txn, call->limit, call->subject, &call->wait);
+    case COUNT: return guard_count(txn, call->limit, call->subject);
+    case TRY: return guard_try(txn, call->limit, call->subject, &call->wait);
+    case RESET: return guard_reset(txn, call->limit, call->subject);
+    }
+    return OP_BROKEN;
+}
+
+static enum op_err run(struct fixture *f, struct call call, unsigned *ret_wait)
+{
+    enum kv_env env = call.verb == WAIT ? KV_READ_ONLY : KV_GUARD;
+    enum op_err err = kv_run_wait(f->kv, env, call_work, &call);
+    if (ret_wait != NULL)
+        *ret_wait = call.wait;
+    return err;
+}
+
+static unsigned wait_for(struct fixture *f, const struct guard_limit *limit, const char *subject)
+{
+    unsigned wait = 12345;
+    assert_int_equal(run(f, (struct call){.verb = WAIT, .limit = limit, .subject = subject}, &wait), OP_OK);
+    return wait;
+}
+
+static unsigned try(struct fixture *f, const struct guard_limit *limit, const char *subject)
+{
+    unsigned wait = 12345;
+    assert_int_equal(run(f, (struct call){.verb = TRY, .limit = limit, .subject = subject}, &wait), OP_OK);
+    return wait;
+}
+
+static void count(struct fixture *f, const struct guard_limit *limit, const char *subject)
+{
+    assert_int_equal(run(f, (struct call){.verb = COUNT, .limit = limit, .subject = subject}, NULL), OP_OK);
+}
+
+static void reset(struct fixture *f, const struct guard_limit *limit, const char *subject)
+{
+    assert_int_equal(run(f, (struct call){.verb = RESET, .limit = limit, .subject = subject}, NULL), OP_OK);
+}
+
+static void a_jti_is_used_once(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *issuer, *jti;
+        int64_t seconds;
+        enum op_err err;
+    } rows[] = {
+        {"a", "1", 60, OP_OK},      {"a", "1", 60, OP_EXISTS}, {"a", "2", 60, OP_OK},  {"b", "1", 60, OP_OK},
+        {"b", "1", 9999, OP_EXISTS}, {"a1", "", 60, OP_OK},     {"", "a1", 60, OP_OK},  {"a", "1\x01", 60, OP_OK},
+        {"c", "1", -1, OP_OK},      {"c", "1", 60, OP_OK}, /* forgotten: the assertion itself has expired */
+        {"c", "1", 60, OP_EXISTS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct call call = {.verb = USE, .issuer = rows[i].issuer, .subject = rows[i].jti, .seconds = rows[i].seconds};
+        assert_int_equal(run(f, call, NULL), rows[i].err);
+    }
+}
+
+static const struct guard_limit FIVE = {"password/account", 5, 300}, SLOW = {"password/address", 5, 3000};
+
+static void as_many_as_the_limit_then_a_wait(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(wait_for(f, &FIVE, "anna"), 0);
+        assert_int_equal(try(f, &FIVE, "anna"), 0);
+    }
+    unsigned wait = wait_for(f, &FIVE, "anna");
+    assert_true(wait >= 58 && wait <= 60); /* a fifth of the window */
+    assert_true(try(f, &FIVE, "anna") >= 58);
+    for (int i = 0; i < 20; i++)
+        count(f, &FIVE, "anna"); /* a slot does not get fuller than full */
+    assert_true(wait_for(f, &FIVE, "anna") <= 60);
+    assert_int_equal(wait_for(f, &FIVE, "berta"), 0);
+    assert_int_equal(wait_for(f, &SLOW, "anna"), 0); /* another kind */
+    reset(f, &FIVE, "anna");
+    assert_int_equal(wait_for(f, &FIVE, "anna"), 0);
+    reset(f, &FIVE, "nobody");
+}
+
+static void a_slot_drains(void **state)
+{
+    struct fixture *f = *state;
+    static const struct guard_limit quick = {"quick", 4, 4};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(try(f, &quick, "anna"), 0);
+    assert_true(try(f, &quick, "anna") > 0);
+    usleep(2200000);
+    assert_int_equal(try(f, &quick, "anna"), 0); /* two or three have drained */
+    assert_int_equal(try(f, &quick, "anna"), 0);
+    try(f, &quick, "anna");
+    assert_true(try(f, &quick, "anna") > 0);
+}
+
+/* Two subjects of one kind in one slot, found as an attacker would. */
+static void find_neighbours(struct fixture *f, char a[16], char b[16])
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(a, 16, "user%u", i);
+        if (wait_for(f, &FIVE, a) != 0)
+            break; /* some earlier one's slot */
+        for (int n = 0; n < 5; n++)
+            count(f, &FIVE, a);
+    }
+    assert_true(wait_for(f, &FIVE, a) != 0);
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(b, 16, "user%u", i);
+        if (strcmp(a, b) == 0)
+            break;
+        reset(f, &FIVE, b);
+        if (wait_for(f, &FIVE, a) == 0)
+            return;
+    }
+    fail_msg("no neighbours");
+}
+
+static void a_neighbour_in_the_slot_cannot_reset_it(void **state)
+{
+    struct fixture *f = *state;
+    char victim[16], attacker[16];
+    find_neighbours(f, attacker, victim); /* victim's own reset cleared the slot: it had counted alone */
+    for (int i = 0; i < 5; i++)
+        count(f, &FIVE, victim);
+    assert_true(wait_for(f, &FIVE, attacker) > 0);
+    reset(f, &FIVE, attacker);
+    assert_true(wait_for(f, &FIVE, victim) > 0);
+    count(f, &FIVE, attacker); /* not even after a try of its own */
+    reset(f, &FIVE, attacker);
+    assert_true(wait_for(f, &FIVE, victim) > 0);
+}
+
+static void guessing_does_not_fill_the_map(void **state)
+{
+    struct fixture *f = *state;
+    struct kv_stats stats;
+    for (unsigned i = 0; i < 3000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i);
+        count(f, &FIVE, name);
+    }
+    assert_int_equal(kv_stats(f->kv, KV_GUARD, &stats), OP_OK);
+    assert_true(stats.used_bytes / 3000 < 128); /* so 131072 slots stay far below the map's 64 MiB */
+}
+
+struct made {
+    bool insert;
+    int64_t at;
+    enum op_err err;
+};
+
+static enum op_err made_work(struct kv_txn *txn, void *arg)
+{
+    struct made *made = arg;
+    if (made->insert) {
+        void *scratch = mem_root("made");
+        Rec__Environment *record = records_new(scratch, &rec__environment__descriptor);
+        record->has_created_at = true;
+        record->created_at = 1700000000;
+        enum op_err err = environment_insert(txn, KV_GUARD, record);
+        talloc_free(scratch);
+        if (err != OP_OK)
+            return err;
+    }
+    made->err = guard_made_at(txn, &made->at);
+    return OP_OK;
+}
+
+static void the_guard_knows_when_it_was_made(void **state)
+{
+    struct fixture *f = *state;
+    struct made made = {.at = -1};
+    assert_int_equal(kv_run_wait(f->kv, KV_READ_ONLY, made_work, &made), OP_OK);
+    assert_true(made.err == OP_ABSENT && made.at == -1);
+    made.insert = true;
+    assert_int_equal(kv_run_wait(f->kv, KV_GUARD, made_work, &made), OP_OK);
+    assert_true(made.err == OP_OK && made.at == 1700000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_jti_is_used_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(as_many_as_the_limit_then_a_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_slot_drains, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_neighbour_in_the_slot_cannot_reset_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(guessing_does_not_fill_the_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_guard_knows_when_it_was_made, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
