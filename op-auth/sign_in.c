@@ -10,6 +10,7 @@
 #include "browser.h"
 #include "guesses.h"
 #include "password_pool.h"
+#include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "session.h"
 #include "store/clients.h"
@@ -182,6 +183,7 @@ static void go_on(struct attempt *attempt)
 
 static void wrong(struct attempt *attempt)
 {
+    metrics_count("partita_sign_ins_failed_total", 1);
     log_event(LOG_LEVEL_INFO, "sign_in_failed", attempt->req->request_id, attempt->req->trace_id, "user_id",
               attempt->user == NULL ? NULL : attempt->user->user_id, NULL);
     let_try_again(attempt, "sign_in.wrong");
@@ -196,6 +198,7 @@ static void is_established(enum op_err result, void *arg)
         view_store_error(attempt->req, result);
     } else {
         guesses_forget(attempt->username);
+        metrics_count("partita_sign_ins_total", 1);
         log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace_id, "user_id",
                   attempt->user->user_id, "sid", attempt->start.sid, NULL);
         go_on(attempt);
@@ -252,6 +255,7 @@ static void is_counted(enum op_err result, unsigned wait, void *arg)
     if (result != OP_OK) {
         view_store_error(attempt->req, result);
     } else if (wait > 0) {
+        metrics_count("partita_sign_ins_throttled_total", 1);
         log_event(LOG_LEVEL_WARNING, "sign_in_throttled", attempt->req->request_id, attempt->req->trace_id, NULL);
         http_set_fieldf(attempt->req, "Retry-After", "%u", wait);
         show_again(attempt, 429, "sign_in.throttled", wait);
