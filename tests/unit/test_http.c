@@ -68,8 +68,8 @@ static void reply_seen(struct http_request *req)
 static void reply_special(struct http_request *req)
 {
     if (strcmp(req->path, "/stats") == 0) {
-        char *body = mem_printf(req, "connections=%u breach=%d finished=%u failures=%d", http_connections(server),
-                                last_breach, finished, http_accept_failures(server) > 0);
+        char *body = mem_printf(req, "connections=%u breach=%d finished=%u failures=%d ", http_connections(server),
+                                last_breach, finished, (int)http_accept_failures(server));
         http_reply(req, 200, "text/plain", bytes_of(body));
     } else if (strcmp(req->path, "/ids") == 0) {
         char *body = mem_printf(req, "<%s> <%s> <%s>", req->client_address, req->request_id,
@@ -523,7 +523,7 @@ static void peers_must_read(void **state)
         assert_true(now_ms() - before < PATIENCE_MS);
         pause_ms(50);
         say(other, "GET /stats HTTP/1.1\r\n" HOST "\r\n");
-    } while (strstr(hear_until(other, " failures"), "connections=1 ") == NULL);
+    } while (strstr(hear_until(other, " failures="), "connections=1 ") == NULL);
     assert_true(now_ms() - before >= 200);
     close(fd);
     close(other);
@@ -590,7 +590,8 @@ static void descriptors_may_run_out(void **state)
     say(waiting, LAST);
     assert_false(readable_within(waiting, 300));
     say(fd, "GET /stats HTTP/1.1\r\n" HOST "\r\n");
-    hear_until(fd, "connections=1 breach=0 finished=1 failures=1");
+    const char *failures = strstr(hear_until(fd, " failures="), " failures=");
+    assert_in_range(atoi(failures + strlen(" failures=")), 1, 10); /* a busy loop would count thousands */
     say(fd, "GET /feed HTTP/1.1\r\n" HOST "\r\n");
     hear_until(fd, "200 OK");
     assert_string_equal(statuses(hear(waiting)), "200 ");
