@@ -419,6 +419,21 @@ static void slowness_is_bounded(void **state)
     stop(&f);
 }
 
+/* The idle deadline begins anew with each request. */
+static void busy_connections_stay(void **state)
+{
+    (void)state;
+    struct fixture f = start(&(struct http_limits){.idle_ms = 500});
+    int fd = dial(&f);
+    for (int i = 0; i < 8; i++) {
+        say(fd, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+        hear_until(fd, "1 /a 0:");
+        pause_ms(100);
+    }
+    close(fd);
+    stop(&f);
+}
+
 /* A peer that goes on sending reads the refusal all the same: no reset overtakes it. */
 static void refusals_arrive(void **state)
 {
@@ -688,6 +703,7 @@ int main(void)
         cmocka_unit_test(replies_keep_their_order),
         cmocka_unit_test(replies_are_formed),
         cmocka_unit_test(slowness_is_bounded),
+        cmocka_unit_test(busy_connections_stay),
         cmocka_unit_test(refusals_arrive),
         cmocka_unit_test(expectations_are_met),
         cmocka_unit_test(pieces_are_joined),
