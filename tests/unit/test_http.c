@@ -513,9 +513,11 @@ static void peers_may_vanish(void **state)
         close(fd);
     }
     int fd = dial(&f); /* one that only stops sending gets its replies */
-    say(fd, "GET /later HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n");
+    say(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    for (int i = 0; i < 40; i++)
+        say(fd, "GET /b HTTP/1.1\r\n" HOST "\r\n");
     shutdown(fd, SHUT_WR);
-    assert_string_equal(statuses(hear(fd)), "200 200 ");
+    assert_int_equal(strlen(statuses(hear(fd))), 41 * strlen("200 "));
     fd = dial(&f);
     say(fd, "GET /b HTTP/1.1\r\n");
     shutdown(fd, SHUT_WR);
