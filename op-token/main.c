@@ -1,4 +1,5 @@
 /* op-token: the token endpoint. Codes, refresh tokens and client credentials in, tokens out. */
+#include "runtime/client_request.h"
 #include "runtime/server.h"
 #include "token.h"
 
@@ -13,12 +14,7 @@ static const struct conf_item CONF[] = {
     {.name = "code_tombstone_lifetime", .type = CONF_DURATION, .def = "1h", .min = 60, .max = 86400, .unit = "s",
      .target = &token_settings.tombstone_lifetime,
      .help = "A code that is used again within this time kills what its first use produced."},
-    {.name = "client_secret_failures", .type = CONF_NUMBER, .def = "30", .min = 1, .max = 100000, .unit = "failures",
-     .target = &token_settings.secret_failures,
-     .help = "Failed authentications of one client from one address before it is asked to wait."},
-    {.name = "client_secret_failures_window", .type = CONF_DURATION, .def = "1min", .min = 1, .max = 86400, .unit = "s",
-     .target = &token_settings.secret_failures_window,
-     .help = "The time in which that many failures are forgotten."},
+    CLIENT_REQUEST_CONF,
 };
 
 static const struct kv_store STORES[] = {

@@ -2,19 +2,13 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "client_credentials.h"
 #include "code.h"
 #include "issue.h"
-#include "protocol/params.h"
 #include "protocol/pkce.h"
 #include "refresh.h"
+#include "runtime/client_request.h"
 #include "runtime/reply.h"
-#include "runtime/server.h"
-#include "store/clients.h"
-#include "store/guard.h"
-
-enum { PAIRS_MAX = 32, CLIENT_ID_MAX = 255 };
 
 struct token_settings token_settings;
 struct token_process token_process;
@@ -26,8 +20,6 @@ static const struct param PARAMS[] = {
     PARAM(struct token_params, code_verifier, PARAM_OPTIONAL, 128, pkce_verifier_is_valid),
     PARAM(struct token_params, refresh_token, PARAM_OPTIONAL, 4096, param_is_vschar),
     PARAM(struct token_params, scope, PARAM_OPTIONAL, 2048, NULL),
-    PARAM(struct token_params, client_id, PARAM_OPTIONAL, CLIENT_ID_MAX, param_is_vschar),
-    PARAM(struct token_params, client_secret, PARAM_OPTIONAL, 512, param_is_vschar),
 };
 
 struct token_grant {
@@ -43,23 +35,6 @@ static const struct token_grant GRANTS[] = {
 
 /* --- parse --- */
 
-static enum op_err read_body(const struct http_request *req, struct form *ret, struct oauth_error *ret_error)
-{
-    const char *problem = NULL;
-    if (req->has_query)
-        problem = "parameters belong in the body, not in the URL"; /* RFC 6749 §2.3.1 */
-    else if (!http_content_type_is(req, "application/x-www-form-urlencoded"))
-        problem = "the body must be application/x-www-form-urlencoded";
-    else if (http_field_count(req, "authorization") > 1)
-        problem = "more than one Authorization header";
-    else if (form_parse(req, req->body, PAIRS_MAX, ret) != OP_OK)
-        problem = "the body is not well-formed application/x-www-form-urlencoded";
-    if (problem == NULL)
-        return OP_OK;
-    *ret_error = (struct oauth_error){OAUTH_INVALID_REQUEST, problem};
-    return OP_INVALID;
-}
-
 static const struct token_grant *find_grant(const char *grant_type)
 {
     for (size_t i = 0; i < sizeof GRANTS / sizeof *GRANTS; i++)
@@ -70,15 +45,8 @@ static const struct token_grant *find_grant(const char *grant_type)
 
 static enum op_err token_parse(struct token_request *token, struct oauth_error *ret_error)
 {
-    struct http_request *req = token->http;
-    struct form form;
-    enum op_err err = read_body(req, &form, ret_error);
-    if (err == OP_OK)
-        err = params_read(req, PARAMS, sizeof PARAMS / sizeof *PARAMS, &form, &token->params, sizeof token->params,
-                          ret_error);
-    if (err == OP_OK)
-        err = client_auth_parse(req, http_field(req, "authorization"), token->params.client_id,
-                                token->params.client_secret, &token->auth, ret_error);
+    enum op_err err = client_request_read(token->http, PARAMS, sizeof PARAMS / sizeof *PARAMS, &token->params,
+                                          sizeof token->params, &token->auth, ret_error);
     if (err != OP_OK)
         return err;
     token->grant = find_grant(token->params.grant_type);
@@ -101,88 +69,22 @@ enum op_err token_scopes(const struct token_request *token, struct scope_list *r
 
 /* --- the client --- */
 
-struct authentication {
-    struct token_request *token;
-    struct guard_limit limit;
-    const char *subject; /* whom failures are counted for: a guesser locks out nobody at another address */
-    unsigned wait;
-    struct oauth_error error;
-};
-
-static enum op_err load_client(struct kv_txn *txn, void *arg)
-{
-    struct authentication *job = arg;
-    struct token_request *token = job->token;
-    token->client = NULL;
-    enum op_err err = guard_wait(txn, &job->limit, job->subject, &job->wait);
-    if (err == OP_OK && strlen(token->auth.client_id) <= CLIENT_ID_MAX)
-        err = clients_get(txn, token->http, token->auth.client_id, &token->client);
-    return err == OP_ABSENT ? OP_OK : err;
-}
-
-static enum op_err count_failure(struct kv_txn *txn, void *arg)
-{
-    const struct authentication *job = arg;
-    return guard_count(txn, &job->limit, job->subject);
-}
-
-static void failure_counted(enum op_err result, void *arg)
-{
-    struct authentication *job = arg;
-    if (result != OP_OK)
-        token_unavailable(job->token, result);
-    else
-        token_refuse(job->token, &job->error);
-}
-
-static void refuse_for_a_while(const struct authentication *job)
-{
-    struct http_request *req = job->token->http;
-    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address,
-              NULL);
-    req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
-    json_t *body = json_make_object(req);
-    json_set_string(body, "error", req->error);
-    json_set_string(body, "error_description", "too many failed client authentications, try again later");
-    http_set_fieldf(req, "Retry-After", "%u", job->wait);
-    reply_json(req, 429, body);
-}
-
 static bool may_use(const Rec__Client *client, const char *grant_type)
 {
     return records_contain(client->grant_types, client->n_grant_types, grant_type);
 }
 
-static void client_loaded(enum op_err result, void *arg)
+static void authenticated(Rec__Client *client, void *arg)
 {
-    struct authentication *job = arg;
-    struct token_request *token = job->token;
-    if (result != OP_OK) {
-        token_unavailable(token, result);
-    } else if (job->wait > 0) {
-        refuse_for_a_while(job);
-    } else if (client_auth_decide(&token->auth, token->client, &job->error) != OP_OK) {
-        kv_run(server_kv(), KV_GUARD, count_failure, failure_counted, job);
-    } else if (!may_use(token->client, token->params.grant_type)) {
+    struct token_request *token = arg;
+    token->client = client;
+    if (!may_use(client, token->params.grant_type))
         token_refuse(token, &(struct oauth_error){OAUTH_UNAUTHORIZED_CLIENT,
                                                   "the client is not registered for this grant_type"});
-    } else if (!issue_ready(token->client)) {
+    else if (!issue_ready(client))
         token_refuse(token, &(struct oauth_error){OAUTH_TEMPORARILY_UNAVAILABLE, "no key to sign with yet"});
-    } else {
+    else
         token->grant->handle(token);
-    }
-}
-
-static void authenticate(struct token_request *token)
-{
-    struct authentication *job = mem_new(token->http, struct authentication);
-    *job = (struct authentication){
-        .token = token,
-        .limit = {"client_secret", (unsigned)token_settings.secret_failures,
-                  (unsigned)token_settings.secret_failures_window},
-        .subject = mem_printf(job, "%s %s", token->http->client_address, token->auth.client_id),
-    };
-    kv_run(server_kv(), KV_READ_ONLY, load_client, client_loaded, job);
 }
 
 /* --- render --- */
@@ -205,5 +107,5 @@ void token_handle(struct http_request *req)
     if (token_parse(token, &error) != OP_OK)
         token_refuse(token, &error);
     else
-        authenticate(token);
+        client_request_authenticate(req, &token->auth, authenticated, token);
 }

@@ -10,9 +10,7 @@
 /* op-token's own settings, filled from the configuration before start. */
 struct token_settings {
     struct refresh_windows windows;
-    int64_t tombstone_lifetime;     /* seconds in which a replayed code still kills its family */
-    int64_t secret_failures;        /* failed client authentications per client and address ... */
-    int64_t secret_failures_window; /* ... in so many seconds */
+    int64_t tombstone_lifetime; /* seconds in which a replayed code still kills its family */
 };
 extern struct token_settings token_settings;
 
@@ -26,7 +24,7 @@ struct token_process {
 extern struct token_process token_process;
 
 struct token_params {
-    const char *grant_type, *code, *redirect_uri, *code_verifier, *refresh_token, *scope, *client_id, *client_secret;
+    const char *grant_type, *code, *redirect_uri, *code_verifier, *refresh_token, *scope;
 };
 
 /* One request; it and all it points to are owned by http. */

@@ -1,0 +1,141 @@
+#include "runtime/client_request.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "runtime/reply.h"
+#include "runtime/server.h"
+#include "store/clients.h"
+#include "store/guard.h"
+
+enum { PAIRS_MAX = 32, CLIENT_ID_MAX = 255, CLIENT_SECRET_MAX = 512 };
+
+struct client_request_settings client_request_settings;
+
+/* --- parse --- */
+
+struct credentials {
+    const char *client_id, *client_secret;
+};
+
+static const struct param CREDENTIALS[] = {
+    PARAM(struct credentials, client_id, PARAM_OPTIONAL, CLIENT_ID_MAX, param_is_vschar),
+    PARAM(struct credentials, client_secret, PARAM_OPTIONAL, CLIENT_SECRET_MAX, param_is_vschar),
+};
+
+static enum op_err read_body(const struct http_request *req, struct form *ret, struct oauth_error *ret_error)
+{
+    const char *problem = NULL;
+    if (req->has_query)
+        problem = "parameters belong in the body, not in the URL"; /* RFC 6749 §2.3.1 */
+    else if (!http_content_type_is(req, "application/x-www-form-urlencoded"))
+        problem = "the body must be application/x-www-form-urlencoded";
+    else if (http_field_count(req, "authorization") > 1)
+        problem = "more than one Authorization header";
+    else if (form_parse(req, req->body, PAIRS_MAX, ret) != OP_OK)
+        problem = "the body is not well-formed application/x-www-form-urlencoded";
+    if (problem == NULL)
+        return OP_OK;
+    *ret_error = (struct oauth_error){OAUTH_INVALID_REQUEST, problem};
+    return OP_INVALID;
+}
+
+enum op_err client_request_read(struct http_request *req, const struct param *table, size_t count, void *out,
+                                size_t out_size, struct client_auth *ret_auth, struct oauth_error *ret_error)
+{
+    struct form form;
+    struct credentials credentials;
+    enum op_err err = read_body(req, &form, ret_error);
+    if (err == OP_OK)
+        err = params_read(req, table, count, &form, out, out_size, ret_error);
+    if (err == OP_OK)
+        err = params_read(req, CREDENTIALS, sizeof CREDENTIALS / sizeof *CREDENTIALS, &form, &credentials,
+                          sizeof credentials, ret_error);
+    if (err == OP_OK)
+        err = client_auth_parse(req, http_field(req, "authorization"), credentials.client_id,
+                                credentials.client_secret, ret_auth, ret_error);
+    return err;
+}
+
+/* --- load, decide --- */
+
+struct authentication {
+    struct http_request *req;
+    const struct client_auth *auth;
+    client_request_done *done;
+    void *arg;
+    struct guard_limit limit;
+    const char *subject; /* whom failures are counted for: a guesser locks out nobody at another address */
+    unsigned wait;
+    Rec__Client *client;
+    struct oauth_error error;
+};
+
+static enum op_err load_client(struct kv_txn *txn, void *arg)
+{
+    struct authentication *job = arg;
+    job->client = NULL;
+    enum op_err err = guard_wait(txn, &job->limit, job->subject, &job->wait);
+    if (err == OP_OK && strlen(job->auth->client_id) <= CLIENT_ID_MAX)
+        err = clients_get(txn, job->req, job->auth->client_id, &job->client);
+    return err == OP_ABSENT ? OP_OK : err;
+}
+
+static enum op_err count_failure(struct kv_txn *txn, void *arg)
+{
+    const struct authentication *job = arg;
+    return guard_count(txn, &job->limit, job->subject);
+}
+
+/* --- render --- */
+
+static void failure_counted(enum op_err result, void *arg)
+{
+    struct authentication *job = arg;
+    if (result != OP_OK)
+        reply_store_error(job->req, result);
+    else
+        reply_oauth_error(job->req, &job->error, true);
+}
+
+static void refuse_for_a_while(const struct authentication *job)
+{
+    struct http_request *req = job->req;
+    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address,
+              NULL);
+    req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
+    json_t *body = json_make_object(req);
+    json_set_string(body, "error", req->error);
+    json_set_string(body, "error_description", "too many failed client authentications, try again later");
+    http_set_fieldf(req, "Retry-After", "%u", job->wait);
+    reply_json(req, 429, body);
+}
+
+static void client_loaded(enum op_err result, void *arg)
+{
+    struct authentication *job = arg;
+    if (result != OP_OK)
+        reply_store_error(job->req, result);
+    else if (job->wait > 0)
+        refuse_for_a_while(job);
+    else if (client_auth_decide(job->auth, job->client, &job->error) != OP_OK)
+        kv_run(server_kv(), KV_GUARD, count_failure, failure_counted, job);
+    else
+        job->done(job->client, job->arg);
+}
+
+void client_request_authenticate(struct http_request *req, const struct client_auth *auth, client_request_done *done,
+                                 void *arg)
+{
+    struct authentication *job = mem_new(req, struct authentication);
+    *job = (struct authentication){
+        .req = req,
+        .auth = auth,
+        .done = done,
+        .arg = arg,
+        .limit = {"client_secret", (unsigned)client_request_settings.failures,
+                  (unsigned)client_request_settings.failures_window},
+        .subject = mem_printf(job, "%s %s", req->client_address, auth->client_id),
+    };
+    kv_run(server_kv(), KV_READ_ONLY, load_client, client_loaded, job);
+}
