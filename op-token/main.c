@@ -4,13 +4,6 @@
 #include "token.h"
 
 static const struct conf_item CONF[] = {
-    {.name = "lost_answer_window", .type = CONF_DURATION, .def = "10min", .min = 1, .max = 86400, .unit = "s",
-     .target = &token_settings.windows.lost_answer,
-     .help = "A refresh token is answered again with its successor until this long after its rotation (a lost answer); "
-             "later is theft."},
-    {.name = "race_window", .type = CONF_DURATION, .def = "60s", .min = 1, .max = 86400, .unit = "s",
-     .target = &token_settings.windows.race,
-     .help = "But no longer than this after its successor was first used (clients that race)."},
     {.name = "code_tombstone_lifetime", .type = CONF_DURATION, .def = "1h", .min = 60, .max = 86400, .unit = "s",
      .target = &token_settings.tombstone_lifetime,
      .help = "A code that is used again within this time kills what its first use produced."},

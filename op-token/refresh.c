@@ -127,7 +127,7 @@ static enum op_err judge_and_rotate(struct kv_txn *txn, void *arg)
         .alive = alive,
         .client = job->token->client,
         .asked = job->asked,
-        .windows = token_settings.windows,
+        .windows = {settings.lost_answer_window, settings.race_window},
         .idle_lifetime = settings.refresh_token_idle_lifetime,
         .now = job->now,
     });

@@ -9,7 +9,6 @@
 
 /* op-token's own settings, filled from the configuration before start. */
 struct token_settings {
-    struct refresh_windows windows;
     int64_t tombstone_lifetime; /* seconds in which a replayed code still kills its family */
 };
 extern struct token_settings token_settings;

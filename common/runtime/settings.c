@@ -85,6 +85,11 @@ static const struct conf_item ITEMS[] = {
      "How long a family of refresh tokens lives unused."},
     {"refresh_token_lifetime", CONF_DURATION, "1y", 1, 10LL * YEAR, "s", &settings.refresh_token_lifetime,
      "How long a family of refresh tokens lives at most."},
+    {"lost_answer_window", CONF_DURATION, "10min", 1, DAY, "s", &settings.lost_answer_window,
+     "A refresh token is answered again with its successor until this long after its rotation (a lost answer); "
+     "later is theft."},
+    {"race_window", CONF_DURATION, "60s", 1, DAY, "s", &settings.race_window,
+     "But no longer than this after its successor was first used (clients that race)."},
     {"session_idle_lifetime", CONF_DURATION, "12h", 1, YEAR, "s", &settings.session_idle_lifetime,
      "How long a sign-on session lives unused."},
     {"session_lifetime", CONF_DURATION, "14d", 1, YEAR, "s", &settings.session_lifetime,

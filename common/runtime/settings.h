@@ -14,6 +14,8 @@ struct settings {
     int64_t id_token_lifetime;
     int64_t refresh_token_idle_lifetime;
     int64_t refresh_token_lifetime;
+    int64_t lost_answer_window;           /* struct refresh_windows: who answers a refresh token and who tells */
+    int64_t race_window;                  /* whether it is alive must agree */
     int64_t session_idle_lifetime;
     int64_t session_lifetime;
     int64_t clock_skew;        /* accepted on times in tokens that others made */

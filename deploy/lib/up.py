@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--tls-key", metavar="FILE", help="its private key")
     parser.add_argument("--instances", action="append", default=[], metavar="SERVER=N", help="run N processes of a server")
     parser.add_argument("--set", action="append", default=[], metavar="SERVER.OPTION=VALUE", dest="settings",
-                        help="a setting of partita.conf, for example all.name=Example or op-token.race_window=30s")
+                        help="a setting of partita.conf, for example all.name=Example or all.race_window=30s")
     parser.add_argument("--built", metavar="BUILD", help="run the programs of this Meson build directory instead of building")
     parser.add_argument("--detach", action="store_true", help="return when everything is ready; DIR/up.json says what runs")
     parser.add_argument("--stop", action="store_true", help="end what runs in DIR")

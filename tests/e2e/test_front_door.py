@@ -15,7 +15,7 @@ from person import sign_in, token_request
 @pytest.fixture(scope="module")
 def door(start_partita):
     """An installation that these tests may stop and start."""
-    return start_partita("--instances", "op-userinfo=2", "--set", "all.name=Example House", "--set", "op-token.race_window=30s")
+    return start_partita("--instances", "op-userinfo=2", "--set", "all.name=Example House", "--set", "op-token.code_tombstone_lifetime=30min")
 
 
 def up(*words):

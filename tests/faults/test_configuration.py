@@ -13,7 +13,7 @@ SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo"]
 OWN = {
     "op-discovery": ["rotation_interval = soon", "cache_max_age = 2y"],
     "op-auth": ["password_threads = 0", "password_memory = 1KiB"],
-    "op-token": ["race_window = -1s", "lost_answer_window = 10 parsecs"],
+    "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
 }
 BAD = """; what follows is bad, but for this line
