@@ -3,6 +3,7 @@ import os
 import tempfile
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -46,8 +47,13 @@ def find(driver, css):
 
 
 def wait_text(driver, css, text):
-    WebDriverWait(driver, 15).until(lambda d: text in d.find_element(By.CSS_SELECTOR, css).text,
-                                    f"{css} does not say {text}: {driver.find_element(By.CSS_SELECTOR, 'body').text[:800]}")
+    """Waits for the text, whatever pages come and go meanwhile."""
+    try:
+        WebDriverWait(driver, 15, ignored_exceptions=[NoSuchElementException, StaleElementReferenceException]).until(
+            lambda d: text in d.find_element(By.CSS_SELECTOR, css).text)
+    except TimeoutException:
+        shown = driver.execute_script("return document.body ? document.body.innerText : ''")
+        raise AssertionError(f"{css} does not say {text}: {shown[:800]}") from None
 
 
 def violations(driver):
