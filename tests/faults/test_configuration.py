@@ -8,13 +8,14 @@ import pytest
 
 from server_process import ISSUER, Home, wait_until
 
-SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo"]
+SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-async"]
 # Two bad lines of each server's own section.
 OWN = {
     "op-discovery": ["rotation_interval = soon", "cache_max_age = 2y"],
     "op-auth": ["password_threads = 0", "password_memory = 1KiB"],
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
+    "op-async": [],
 }
 BAD = """; what follows is bad, but for this line
 name = My House
@@ -30,6 +31,7 @@ STORES = {
     "op-auth": ["codes", "sessions", "users", "credentials", "guard", "clients", "jwks"],
     "op-token": ["codes", "tokens", "guard", "clients", "users", "sessions", "jwks", "keys"],
     "op-userinfo": ["tokens", "clients", "users", "sessions", "jwks"],
+    "op-async": ["remote", "guard"],
 }
 CREDENTIALS = {"op-discovery": ["seal-key"], "op-auth": ["form-key"], "op-token": ["seal-key", "token-key"]}
 
@@ -115,7 +117,7 @@ def the_one_line(done):
 
 @pytest.mark.parametrize("server, env", [(server, env) for server in SERVERS for env in STORES[server]])
 def test_a_missing_environment(home, server, env):
-    path = os.path.join(home.dir + "/run" if env in ("codes", "guard") else home.dir + "/state", env)
+    path = os.path.join(home.dir + "/run" if env in ("codes", "guard", "remote") else home.dir + "/state", env)
     for missing in ("lock.mdb", ""):
         victim = os.path.join(path, missing).rstrip("/")
         os.rename(victim, victim + ".away")
