@@ -194,10 +194,12 @@ static void is_established(enum op_err result, void *arg)
     struct attempt *attempt = arg;
     if (result == OP_MISMATCH) {
         wrong(attempt);
-    } else if (result != OP_OK) {
+        return;
+    }
+    guesses_forget(attempt->username); /* the password was right, whatever the store says */
+    if (result != OP_OK) {
         view_store_error(attempt->req, result);
     } else {
-        guesses_forget(attempt->username);
         metrics_count("partita_sign_ins_total", 1);
         log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace_id, "user_id",
                   attempt->user->user_id, "sid", attempt->start.sid, NULL);

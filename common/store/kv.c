@@ -414,6 +414,8 @@ static int batch_measure(struct kv_batch *batch, const MDB_envinfo *info)
     room += inside;
     size_t reserve = reserve_of(map_pages);
     batch->spare_pages = room < reserve ? 0 : room - reserve;
+    batch->change_pages = room < reserve / 2 ? 0 : room - reserve / 2;
+    batch->sweep_max = reserve / 2;
     batch->nearly_full = batch->spare_pages < 2 * TOUCHED_PER_WORK;
     batch->works_max = batch->spare_pages / (2 * TOUCHED_PER_WORK) + 1;
     return code;
@@ -441,25 +443,32 @@ enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshot
     return tampered ? OP_MISMATCH : database_result(db, code);
 }
 
-/* A work may not grow the environment into the reserve. Shrinking and rewriting are always allowed. */
-static int batch_charge(struct kv_batch *batch, MDB_txn *child)
+static size_t less(size_t from, size_t amount)
+{
+    return amount < from ? from - amount : 0;
+}
+
+/* A work that adds entries may not grow the environment into the reserve, one that changes some only into half
+ * of it: who is there already can still be served, and revoked. Shrinking is always allowed. */
+static int batch_charge(struct kv_batch *batch, MDB_txn *child, bool adds)
 {
     size_t pages;
     int code = pages_of(batch->db, child, &pages);
     if (code != MDB_SUCCESS)
         return code;
     size_t growth = pages > batch->pages ? pages - batch->pages : 0, price = growth + TOUCHED_PER_WORK;
-    if (growth > 0 && price > batch->spare_pages)
+    if (growth > 0 && (adds ? price > batch->spare_pages : growth > batch->change_pages))
         return MDB_MAP_FULL;
-    batch->spare_pages -= price < batch->spare_pages ? price : batch->spare_pages;
+    batch->spare_pages = less(batch->spare_pages, price);
+    batch->change_pages = less(batch->change_pages, growth);
     batch->pages = pages;
     return MDB_SUCCESS;
 }
 
-static enum op_err batch_end_work(struct kv_batch *batch, MDB_txn *child, enum op_err err)
+static enum op_err batch_end_work(struct kv_batch *batch, MDB_txn *child, bool adds, enum op_err err)
 {
     if (err == OP_OK)
-        err = database_result(batch->db, batch_charge(batch, child));
+        err = database_result(batch->db, batch_charge(batch, child, adds));
     if (err == OP_OK)
         return database_result(batch->db, mdb_txn_commit(child));
     mdb_txn_abort(child);
@@ -477,7 +486,7 @@ enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void *arg, bool
         kv_snapshots_end(batch->snapshots);
         if (txn.latched != OP_OK)
             own = txn.latched == OP_TOO_LARGE ? OP_TOO_LARGE : OP_OK;
-        err = batch_end_work(batch, child, txn.latched != OP_OK ? txn.latched : own);
+        err = batch_end_work(batch, child, txn.added > 0, txn.latched != OP_OK ? txn.latched : own);
     }
     *ret_refused = err != own;
     if (*ret_refused && batch->refused == OP_OK)
@@ -493,8 +502,8 @@ enum op_err kv_batch_commit(struct kv_batch *batch)
 
 enum op_err kv_sweep_work(struct kv_txn *txn, void *arg)
 {
-    const size_t *limit = arg;
-    kv_sweep(txn, txn->write_env, *limit);
+    struct kv_sweeping *sweeping = arg;
+    sweeping->removed = kv_sweep(txn, txn->write_env, sweeping->limit);
     return OP_OK;
 }
 

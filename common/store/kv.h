@@ -110,8 +110,8 @@ unsigned kv_clear_dead_readers(struct kv *kv);
 
 /* Keys are 1..400 bytes: no other key is ever found, and writing one is OP_TOO_LARGE. Values are copied
  * into ctx. A hard error (OP_FULL, OP_BROKEN, OP_TOO_LARGE) is latched: later calls return it too and the
- * commit reports it, so work need not check every write. While an environment is nearly full, what makes
- * it larger is OP_FULL in the end, and the rest of its room is kept for changing and deleting. */
+ * commit reports it, so work need not check every write. While an environment is nearly full, what adds
+ * entries is OP_FULL in the end, and the rest of its room is kept for changing and deleting. */
 
 /* OP_ABSENT also for an entry that has expired. */
 must_check enum op_err kv_get(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,

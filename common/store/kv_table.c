@@ -106,6 +106,7 @@ static enum op_err remove_stored(struct kv_txn *txn, const struct stored_key *ke
         struct stored_key index = index_key(key, expires_at);
         kv_map_delete(txn, key_bytes(&index));
     }
+    txn->added--;
     return kv_map_delete(txn, key_bytes(key));
 }
 
@@ -137,6 +138,7 @@ static void remove_due(struct kv_txn *txn, const struct stored_key *line)
     if (find(txn, txn->write_env, &key, &entry) == OP_OK && entry.expires_at == (int64_t)num_get_be64(line->data + 1))
         kv_map_delete(txn, key_bytes(&key));
     kv_map_delete(txn, key_bytes(line));
+    txn->added--;
 }
 
 static size_t remove_expired(struct kv_txn *txn, size_t limit)
@@ -200,9 +202,11 @@ static enum op_err write_if(struct kv_txn *txn, const struct kv_table *table, st
     enum op_err err = find(txn, table->env, &stored, &old);
     if (err != OP_OK && err != OP_ABSENT)
         return err;
+    bool added = err == OP_ABSENT;
     err = allowed(err == OP_ABSENT || !old.live ? NULL : &old, expected);
     if (err != OP_OK)
         return err;
+    txn->added += added;
     return store(txn, &stored, old.expires_at, value, expires_at);
 }
 

@@ -12,6 +12,7 @@ struct kv_txn {
     struct kv_snapshots *snapshots;
     void *write;            /* kv.c's transaction in write_env; NULL: nothing is written */
     enum kv_env write_env;  /* KV_READ_ONLY when write is NULL */
+    int added;              /* entries more than before */
     bool ring;
     enum op_err latched;    /* the first hard error */
     int64_t now;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "store/kv_process.h"
 
+enum { SWEEPS_MAX = 32 };
 enum { QUIET_US = 3 * 1000 * 1000 }; /* so long without a full error: then it is over */
 
 struct job {
@@ -182,16 +183,31 @@ static void run_alone(struct kv_writer *writer, struct job *job)
     finish_batch(writer, &one, err, NULL);
 }
 
-/* An environment that is nearly full makes room first: much if it can, else a little. */
-static void make_room(struct kv_batch *batch)
+/* Removes expired entries: many if there are pages for that, else one. True when there may be more. */
+static bool sweep(struct kv_batch *batch)
 {
-    static const size_t limits[] = {16, 1};
-    bool swept = !batch->nearly_full, rings, refused;
+    const size_t limits[] = {batch->sweep_max, 1};
+    bool rings, refused, swept = false, more = false;
     for (size_t i = 0; i < sizeof limits / sizeof *limits && !swept; i++) {
-        size_t limit = limits[i];
-        swept = kv_batch_work(batch, kv_sweep_work, &limit, &rings, &refused) == OP_OK;
+        struct kv_sweeping sweeping = {.limit = limits[i]};
+        swept = kv_batch_work(batch, kv_sweep_work, &sweeping, &rings, &refused) == OP_OK;
+        more = swept && sweeping.removed == sweeping.limit;
     }
     batch->refused = OP_OK;
+    return more;
+}
+
+/* Begins a batch. An environment that is nearly full first makes room, over as many commits as it takes
+ * within bounds: what one frees is to be had in the next but one. */
+static enum op_err begin(struct kv_writer *writer, struct kv_batch *batch)
+{
+    enum op_err err = kv_batch_begin(writer->db, writer->snapshots, batch);
+    for (unsigned round = 1; err == OP_OK && batch->nearly_full && sweep(batch) && round < SWEEPS_MAX; round++) {
+        err = kv_batch_commit(batch);
+        if (err == OP_OK)
+            err = kv_batch_begin(writer->db, writer->snapshots, batch);
+    }
+    return err;
 }
 
 static void take_jobs(struct kv_writer *writer, size_t max, struct queue *jobs)
@@ -207,9 +223,7 @@ static void serve(struct kv_writer *writer)
     struct kv_batch batch;
     struct queue jobs, retry;
     queue_init(&retry);
-    enum op_err err = writer->tampered ? OP_MISMATCH : kv_batch_begin(writer->db, writer->snapshots, &batch);
-    if (err == OP_OK)
-        make_room(&batch);
+    enum op_err err = writer->tampered ? OP_MISMATCH : begin(writer, &batch);
     pthread_mutex_lock(&writer->lock);
     if (err != OP_OK)
         judge(writer, err, true);

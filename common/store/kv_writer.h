@@ -43,8 +43,10 @@ struct kv_batch {
     void *parent;        /* the transaction that is committed */
     size_t pages;        /* what the entries take */
     size_t spare_pages;  /* what may be used besides */
+    size_t change_pages; /* by works that add no entries */
     size_t works_max;    /* so many fit into them, by a wide margin */
     bool nearly_full;    /* one work may already be too much */
+    size_t sweep_max;    /* so many entries may be removed at once, which takes pages too */
     enum op_err refused; /* the first hard error of a work */
 };
 
@@ -57,7 +59,10 @@ must_check enum op_err kv_batch_work(struct kv_batch *batch, kv_work *work, void
                                      bool *ret_refused);
 /* Ends the batch; a durable environment's is on disk then. OP_FULL, OP_BROKEN: nothing was written. Blocks. */
 must_check enum op_err kv_batch_commit(struct kv_batch *batch);
-/* Removes so many expired entries, as a work. arg is a const size_t *. */
+struct kv_sweeping {
+    size_t limit, removed;
+};
+/* Removes expired entries, as a work. arg is a struct kv_sweeping *. */
 enum op_err kv_sweep_work(struct kv_txn *txn, void *arg);
 /* What LMDB said last, for the operator. */
 const char *kv_database_error(const struct kv_database *db);

@@ -6,7 +6,8 @@ import subprocess
 
 from servers import CREDENTIALS, SERVERS
 
-VOLATILE_BYTES = 512 << 20
+VOLATILE = {"codes": 256 << 20, "async": 64 << 20, "guard": 64 << 20, "remote": 64 << 20}  # the maps of opctl init
+SIZE = re.compile(r"(\w+)=(\d+)(?:([KMGT])iB)?")
 
 
 class Failure(Exception):
@@ -20,6 +21,15 @@ def run(command, **more):
         words = (done.stderr.strip() or done.stdout.strip()).split("\n")
         raise Failure(f"{' '.join(map(str, command[:3]))} failed: " + " / ".join(words[-6:]))
     return done.stdout
+
+
+def volatile_bytes(map_sizes):
+    """The sum of the volatile maps, and a little for lock files."""
+    sizes = dict(VOLATILE)
+    for match in filter(None, map(SIZE.fullmatch, map_sizes)):
+        if match[1] in sizes:
+            sizes[match[1]] = int(match[2]) << (10 * " KMGT".index(match[3] or " "))
+    return sum(sizes.values()) + (64 << 20)
 
 
 class Place:
@@ -86,7 +96,7 @@ class Place:
     def make_users(self):
         run(["systemd-sysusers", os.path.join(self.source, "deploy/systemd/partita.sysusers.conf")])
 
-    def make_environments(self):
+    def make_environments(self, map_sizes):
         """Directories by the shipped tmpfiles.d, with its two roots replaced by ours; then the files."""
         with open(os.path.join(self.source, "deploy/systemd/partita.tmpfiles.conf"), encoding="utf-8") as file:
             text = file.read()
@@ -96,20 +106,24 @@ class Place:
         with open(ours, "w", encoding="utf-8") as file:
             file.write(text)
         run(["systemd-tmpfiles", "--create", ours])
-        run(self.opctl() + ["init"])
-        run(self.opctl() + ["init", "--volatile"])
+        durable, volatile = [], []
+        for size in map_sizes:
+            (volatile if size.partition("=")[0] in VOLATILE else durable).extend(["--map-size", size])
+        run(self.opctl() + ["init"] + durable)
+        run(self.opctl() + ["init", "--volatile"] + volatile)
 
-    def mount_volatile(self, say):
+    def mount_volatile(self, map_sizes, say):
         """A tmpfs of our own; else /dev/shm; else a directory, wiped."""
         if os.path.islink(self.runtime):
             os.unlink(self.runtime)
         os.makedirs(self.runtime, mode=0o755, exist_ok=True)
         if os.path.ismount(self.runtime):
             subprocess.run(["umount", self.runtime], check=False)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={VOLATILE_BYTES},mode=0755,nosuid,nodev,noexec", "partita", self.runtime]
+        size = volatile_bytes(map_sizes)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755,nosuid,nodev,noexec", "partita", self.runtime]
         if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
             return
-        if os.path.isdir("/dev/shm") and os.path.ismount("/dev/shm") and shutil.disk_usage("/dev/shm").free > VOLATILE_BYTES:
+        if os.path.isdir("/dev/shm") and os.path.ismount("/dev/shm") and shutil.disk_usage("/dev/shm").free > size:
             os.rmdir(self.runtime)
             target = "/dev/shm/partita" + self.dir.replace("/", "-")
             wipe(target)

@@ -32,6 +32,8 @@ def arguments():
     parser.add_argument("--instances", action="append", default=[], metavar="SERVER=N", help="run N processes of a server")
     parser.add_argument("--set", action="append", default=[], metavar="SERVER.OPTION=VALUE", dest="settings",
                         help="a setting of partita.conf, for example all.name=Example or all.race_window=30s")
+    parser.add_argument("--map-size", action="append", default=[], metavar="ENV=SIZE", dest="map_sizes",
+                        help="the largest size of an environment, fixed when it is made, for example sessions=4GiB")
     parser.add_argument("--built", metavar="BUILD", help="run the programs of this Meson build directory instead of building")
     parser.add_argument("--detach", action="store_true", help="return when everything is ready; DIR/up.json says what runs")
     parser.add_argument("--stop", action="store_true", help="end what runs in DIR")
@@ -114,8 +116,8 @@ def prepare(place, args, say):
     place.make_users()
     write_conf(place, args)
     check_settings(place, args)
-    place.mount_volatile(say)
-    place.make_environments()
+    place.mount_volatile(args.map_sizes, say)
+    place.make_environments(args.map_sizes)
     place.hand_credentials()
     ca_file, certificate = None, None
     if args.tls_cert:
@@ -180,7 +182,7 @@ def serve(place, args, say, ready):
         ready()
         while not ended:
             before = [i.pid for i in fleet.instances]
-            fleet.turn(1.0)
+            fleet.turn(0.2)
             if [i.pid for i in fleet.instances] != before and all(i.pid for i in fleet.instances):
                 up_json(place, args, fleet, made, playground, ca_file)
     finally:
