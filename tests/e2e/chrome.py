@@ -27,6 +27,7 @@ def open_chrome(dark=False, width=1100, height=900, scripts=True, cookies=True):
     if not cookies:
         preferences["profile.default_content_setting_values.cookies"] = 2
     options.add_experimental_option("prefs", preferences)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
     driver.set_page_load_timeout(30)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})

@@ -73,7 +73,8 @@ class Person:
         fields += list(values.items()) + ([button] if button else [])
         url = urljoin(response.url, form.action)
         if form.method == "post":
-            return self.http.post(url, data=fields, allow_redirects=False, timeout=60)
+            form_type = {"Content-Type": "application/x-www-form-urlencoded"}  # with an empty body, too, as browsers do
+            return self.http.post(url, data=fields, headers=form_type, allow_redirects=False, timeout=60)
         return self.http.get(url, params=fields, allow_redirects=False, timeout=60)
 
     def authorize(self, parameters, allow=True):
