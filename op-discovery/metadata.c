@@ -33,6 +33,8 @@ static void set_endpoints(const void *ctx, json_t *out, const char *issuer)
         {"userinfo_endpoint", "/userinfo"},
         {"jwks_uri", "/.well-known/jwks.json"},
         {"end_session_endpoint", "/logout"},
+        {"introspection_endpoint", "/introspect"},
+        {"revocation_endpoint", "/revoke"},
     };
     json_set_string(out, "issuer", issuer);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -77,6 +79,8 @@ static void set_requests(json_t *out, const struct metadata *metadata)
     SET_STRINGS(out, "grant_types_supported", "authorization_code", "refresh_token", "client_credentials");
     SET_STRINGS(out, "subject_types_supported", "public");
     SET_STRINGS(out, "token_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post", "none");
+    SET_STRINGS(out, "revocation_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post", "none");
+    SET_STRINGS(out, "introspection_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post");
     if (metadata->plain_pkce)
         SET_STRINGS(out, "code_challenge_methods_supported", "S256", "plain");
     else

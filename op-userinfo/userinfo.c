@@ -3,13 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "data/form.h"
 #include "protocol/claims.h"
-#include "runtime/alive.h"
+#include "runtime/access.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
-#include "store/families.h"
 
 enum { PAIRS_MAX = 16 };
 
@@ -95,14 +93,7 @@ struct lookup {
 static enum op_err load(struct kv_txn *txn, void *arg)
 {
     struct lookup *job = arg;
-    const struct access_token *token = &job->token;
-    Rec__Family *family = NULL;
-    enum op_err err = OP_OK;
-    if (token->family_id.len > 0)
-        err = families_get(txn, job->req, token->family_id, &family);
-    if (err == OP_OK || err == OP_ABSENT) /* for an access token an absent family is alive */
-        err = alive_load(txn, job->req, token->grant, family, token->offline, &job->facts);
-    return err;
+    return access_load(txn, job->req, &job->token, &job->facts);
 }
 
 /* --- render --- */
@@ -136,20 +127,6 @@ static void loaded(enum op_err result, void *arg)
     reply_json(job->req, 200, userinfo_claims(job->req, &job->token, job->facts.user, &userinfo_process.catalogue));
 }
 
-/* Verifies and reads the token. OP_INVALID with invalid_token, or an error of the store. */
-static enum op_err verify(struct http_request *req, const char *text, struct access_token *ret,
-                          struct oauth_error *ret_error)
-{
-    json_t *claims;
-    *ret_error = (struct oauth_error){OAUTH_INVALID_TOKEN, "the token is not an access token of this issuer"};
-    enum op_err err = keyring_verify(userinfo_process.keyring, req, text, ACCESS_TOKEN_TYP, &claims);
-    if (err == OP_INVALID || err == OP_MISMATCH || err == OP_ABSENT || err == OP_TOO_LARGE)
-        return OP_INVALID;
-    if (err != OP_OK)
-        return err;
-    return access_token_read(req, claims, settings.issuer, clock_now(), ret, ret_error) == OP_OK ? OP_OK : OP_INVALID;
-}
-
 void userinfo_handle(struct http_request *req)
 {
     struct lookup *job = mem_new(req, struct lookup);
@@ -162,7 +139,7 @@ void userinfo_handle(struct http_request *req)
         return;
     }
     if (err == OP_OK)
-        err = verify(req, text, &job->token, &error);
+        err = access_verify(userinfo_process.keyring, req, text, &job->token, &error);
     if (err == OP_INVALID)
         reply_bearer_error(req, &error);
     else if (err != OP_OK)

@@ -150,6 +150,10 @@ static const char *apply_numbers(const void *ctx, const struct cli_line *line, R
         client->has_require_auth_time = true;
         client->require_auth_time = cli_yes(line, "require-auth-time", false);
     }
+    if (cli_has(line, "introspection")) {
+        client->has_introspection_allowed = true;
+        client->introspection_allowed = cli_yes(line, "introspection", false);
+    }
     return NULL;
 }
 
@@ -231,6 +235,8 @@ const char *client_fields_problem(const void *ctx, const Rec__Client *client)
         return "--grant refresh_token is of no use without --grant authorization_code";
     if (client_is_public(client) && records_contain(client->grant_types, client->n_grant_types, "client_credentials"))
         return "a public client has no credentials for --grant client_credentials";
+    if (client_is_public(client) && client->introspection_allowed)
+        return "a public client has no credentials for --introspection yes";
     const char *wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
     return wrong != NULL ? wrong
                          : uris_problem(ctx, client, "post-logout-redirect-uri", client->post_logout_redirect_uris,
@@ -261,6 +267,8 @@ json_t *client_fields_json(const void *ctx, const Rec__Client *client)
         json_set_int(object, "default_max_age", client->default_max_age);
     if (client->has_require_auth_time)
         json_set_bool(object, "require_auth_time", client->require_auth_time);
+    if (client->has_introspection_allowed)
+        json_set_bool(object, "introspection_allowed", client->introspection_allowed);
     json_set_string(object, "client_uri", client->client_uri);
     json_set_string(object, "logo_uri", client->logo_uri);
     json_set_string(object, "policy_uri", client->policy_uri);

@@ -17,6 +17,8 @@
     {"id-token-alg", "ALG", false, "what its ID tokens are signed with", CLIENT_ID_TOKEN_ALGS},                       \
     {"default-max-age", "SECONDS", false, "ask for the password again when the sign-in is older", NULL},              \
     {"require-auth-time", "YES-NO", false, "auth_time in each ID token", CLI_YES_NO},                                 \
+    {"introspection", "YES-NO", false, "a resource server: may introspect tokens meant for it or its audiences",      \
+     CLI_YES_NO},                                                                                                     \
     {"client-uri", "URL", false, "its home page", NULL},                                                              \
     {"logo-uri", "URL", false, "its logo", NULL},                                                                     \
     {"policy-uri", "URL", false, "its privacy policy", NULL},                                                         \

@@ -51,7 +51,7 @@ static bool session_stands(const struct family_facts *facts)
 enum family_verdict family_alive(const struct family_facts *facts)
 {
     const Rec__Family *family = facts->family;
-    if (family != NULL && family->dead)
+    if (facts->revoked || (family != NULL && family->dead))
         return FAMILY_DEAD;
     if (family != NULL && (facts->now >= family->idle_expires_at || facts->now >= family->expires_at))
         return FAMILY_EXPIRED;

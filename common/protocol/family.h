@@ -26,6 +26,7 @@ struct family_facts {
     const Rec__User *user;
     const Rec__Client *client;
     int64_t now;
+    bool revoked;                 /* the access token itself was revoked, by its jti */
 };
 /* True when a person is signed in by this session: it is there, not over (now < both ends), its user is
  * there and not disabled, and it was created or last authenticated at or after the user's `since`. A

@@ -117,14 +117,25 @@ static bool hash_is_kept(const Rec__RefreshGeneration *kept, const struct refres
     return bytes_equal_ct(bytes_from(hash, sizeof hash), bytes_from(kept->secret_hash.data, kept->secret_hash.len));
 }
 
+static bool is_of_family(const struct refresh_token *token, const Rec__Family *family)
+{
+    return bytes_equal(bytes_from(family->family_id.data, family->family_id.len),
+                       bytes_from(token->family_id, REFRESH_FAMILY_LEN));
+}
+
+/* A predecessor is still answered: it may be a lost answer or a race. */
+static bool is_within_windows(const Rec__RefreshGeneration *kept, const struct refresh_windows *windows, int64_t now)
+{
+    return now - kept->rotated_at <= windows->lost_answer &&
+           (!kept->has_successor_presented_at || now - kept->successor_presented_at <= windows->race);
+}
+
 /* A kept predecessor, whose secret is right. */
 static enum refresh_verdict judge_predecessor(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token,
                                               const Rec__Family *family, const Rec__RefreshGeneration *kept,
                                               const struct refresh_windows *windows, int64_t now)
 {
-    if (now - kept->rotated_at > windows->lost_answer)
-        return REFRESH_THEFT;
-    if (kept->has_successor_presented_at && now - kept->successor_presented_at > windows->race)
+    if (!is_within_windows(kept, windows, now))
         return REFRESH_THEFT;
     struct refresh_token next;
     refresh_token_next(k, token, &next);
@@ -138,9 +149,7 @@ static enum refresh_verdict judge_predecessor(const uint8_t k[DIGEST_KEY_LEN], c
 enum refresh_verdict refresh_judge(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token,
                                    const Rec__Family *family, const struct refresh_windows *windows, int64_t now)
 {
-    if (family->n_generations == 0 ||
-        !bytes_equal(bytes_from(family->family_id.data, family->family_id.len),
-                     bytes_from(token->family_id, REFRESH_FAMILY_LEN)))
+    if (family->n_generations == 0 || !is_of_family(token, family))
         return REFRESH_INVALID;
     const Rec__RefreshGeneration *current = family->generations[family->n_generations - 1];
     if (token->generation < 1 || token->generation > current->generation)
@@ -151,6 +160,25 @@ enum refresh_verdict refresh_judge(const uint8_t k[DIGEST_KEY_LEN], const struct
     if (!hash_is_kept(kept, token))
         return REFRESH_INVALID;
     return kept == current ? REFRESH_CURRENT : judge_predecessor(k, token, family, kept, windows, now);
+}
+
+static const Rec__RefreshGeneration *find_kept(const Rec__Family *family, const struct refresh_token *token)
+{
+    const Rec__RefreshGeneration *kept = find_generation(family, token->generation);
+    return is_of_family(token, family) && kept != NULL && hash_is_kept(kept, token) ? kept : NULL;
+}
+
+bool refresh_token_is_kept(const struct refresh_token *token, const Rec__Family *family)
+{
+    return find_kept(family, token) != NULL;
+}
+
+bool refresh_token_is_answered(const struct refresh_token *token, const Rec__Family *family,
+                               const struct refresh_windows *windows, int64_t now)
+{
+    const Rec__RefreshGeneration *kept = find_kept(family, token);
+    return kept != NULL && (kept == family->generations[family->n_generations - 1] ||
+                            is_within_windows(kept, windows, now));
 }
 
 static void set_hash(const void *ctx, Rec__RefreshGeneration *generation, const struct refresh_token *token)

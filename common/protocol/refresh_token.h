@@ -44,6 +44,13 @@ enum refresh_verdict {
 enum refresh_verdict refresh_judge(const uint8_t k[DIGEST_KEY_LEN], const struct refresh_token *token,
                                    const Rec__Family *family, const struct refresh_windows *windows, int64_t now);
 
+/* For those who have no K, by the hashes that the family keeps alone. Constant time in the secret.
+ * The first: it is one of the kept generations, however old. The second: refresh_judge() would say CURRENT
+ * or RETRY now (but for a predecessor whose successor was made under a former K, which only K can tell). */
+bool refresh_token_is_kept(const struct refresh_token *token, const Rec__Family *family);
+bool refresh_token_is_answered(const struct refresh_token *token, const Rec__Family *family,
+                               const struct refresh_windows *windows, int64_t now);
+
 /* Gives a new family its first generation. Arrays are of ctx. */
 void refresh_begin(const void *ctx, Rec__Family *family, const struct refresh_token *first);
 

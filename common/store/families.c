@@ -58,6 +58,11 @@ enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes famil
     return repository_get(txn, &FAMILIES, family_id, ctx, ret);
 }
 
+enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
+{
+    return repository_get_any(txn, &FAMILIES, family_id, ctx, ret);
+}
+
 enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family)
 {
     enum op_err err = repository_insert(txn, &FAMILIES, id_of(family), family, expiry_of(txn, family));

@@ -7,6 +7,8 @@
 enum { FAMILY_ID_LEN = 16 };
 
 must_check enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);
+/* The same whatever the record's needs: to kill it. */
+must_check enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);
 /* OP_EXISTS: there is one, perhaps a dead one, and it stays. Expires with the earlier of
  * idle_expires_at and expires_at, and not before dead marks may be forgotten. */
 must_check enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family);

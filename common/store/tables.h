@@ -23,6 +23,7 @@ static const struct kv_table TABLE_CONSENTS = {KV_SESSIONS, 4, "consents"};     
 /* tokens */
 static const struct kv_table TABLE_FAMILIES = {KV_TOKENS, 1, "families"};                /* family_id, 16 bytes */
 static const struct kv_table TABLE_USER_FAMILIES = {KV_TOKENS, 2, "user_families"};      /* user_id NUL family_id */
+static const struct kv_table TABLE_REVOKED_TOKENS = {KV_TOKENS, 3, "revoked_tokens"};    /* SHA-256(jti) */
 /* codes */
 static const struct kv_table TABLE_CODES = {KV_CODES, 1, "codes"};                       /* SHA-256(code) */
 static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};           /* SHA-256(code) */

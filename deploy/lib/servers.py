@@ -8,13 +8,13 @@ import socket
 import subprocess
 import time
 
-# op-management joins this list with its endpoints.
-SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-async"]
+SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"]
 CREDENTIALS = {
     "op-discovery": ["seal-key"],
     "op-auth": ["form-key"],
     "op-token": ["seal-key", "token-key"],
     "op-userinfo": [],
+    "op-management": [],
     "op-async": [],
 }
 

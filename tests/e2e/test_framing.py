@@ -8,7 +8,8 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "hostile"))
 from framing import ROWS, Target  # noqa: E402
 
-POSTS = {"op-discovery": None, "op-auth": "/authorize", "op-token": "/token", "op-userinfo": "/userinfo", "op-async": None}
+POSTS = {"op-discovery": None, "op-auth": "/authorize", "op-token": "/token", "op-userinfo": "/userinfo", "op-management": "/revoke",
+         "op-async": None}
 
 
 def test_the_table_is_long_enough():

@@ -8,13 +8,14 @@ import pytest
 
 from server_process import ISSUER, Home, wait_until
 
-SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-async"]
+SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"]
 # Two bad lines of each server's own section.
 OWN = {
     "op-discovery": ["rotation_interval = soon", "cache_max_age = 2y"],
     "op-auth": ["password_threads = 0", "password_memory = 1KiB"],
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
+    "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d"],
     "op-async": [],
 }
 BAD = """; what follows is bad, but for this line
@@ -31,6 +32,7 @@ STORES = {
     "op-auth": ["codes", "sessions", "users", "credentials", "guard", "clients", "jwks"],
     "op-token": ["codes", "tokens", "guard", "clients", "users", "sessions", "jwks", "keys"],
     "op-userinfo": ["tokens", "clients", "users", "sessions", "jwks"],
+    "op-management": ["tokens", "guard", "clients", "users", "sessions", "jwks"],
     "op-async": ["remote", "guard"],
 }
 CREDENTIALS = {"op-discovery": ["seal-key"], "op-auth": ["form-key"], "op-token": ["seal-key", "token-key"]}

@@ -74,6 +74,7 @@ OPENED = {
     "op-auth": {"codes": "w", "sessions": "w", "users": "w", "credentials": "w", "guard": "w", "clients": "r", "jwks": "r"},
     "op-token": {"codes": "w", "tokens": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "keys": "r"},
     "op-userinfo": {"tokens": "r", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
+    "op-management": {"tokens": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
     "op-async": {"remote": "w", "guard": "w"},
 }
 

@@ -71,7 +71,7 @@ def test_a_setting_of_a_newer_version_fails_the_check_and_warns_at_start(home):
     assert home.run("op-discovery", "--check-config").returncode == 0
 
 
-@pytest.mark.parametrize("server", ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-async"])
+@pytest.mark.parametrize("server", ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"])
 def test_every_server_tells_its_version_and_its_tables(home, server):
     done = home.run(server, "--version")
     assert done.returncode == 0 and done.stdout.startswith(server + " ")

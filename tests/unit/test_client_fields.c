@@ -56,6 +56,9 @@ static void what_may_be_registered(void **state)
         {{NAME, BACK, {"grant", "client_credentials"}}, "of no use without --grant authorization_code"},
         {{NAME, {"grant", "refresh_token"}}, "--grant refresh_token is of no use"},
         {{NAME, {"grant", "client_credentials"}, {"auth-method", "none"}}, "a public client has no credentials"},
+        {{NAME, {"grant", "client_credentials"}, {"introspection", "yes"}}, NULL},
+        {{NAME, BACK, {"auth-method", "none"}, {"introspection", "no"}}, NULL},
+        {{NAME, BACK, {"auth-method", "none"}, {"introspection", "yes"}}, "no credentials for --introspection yes"},
         {{NAME, BACK, {"scope", "openid  profile"}}, "--scope"},
         {{NAME, BACK, {"scope", "open\"id"}}, "--scope"},
         {{NAME, BACK, {"default-max-age", "-1"}}, "--default-max-age"},
@@ -80,6 +83,7 @@ static void defaults_fill_what_the_line_left_open(void **state)
     static const struct cli_setting machine[] = {NAME, {"grant", "client_credentials"}, {NULL, NULL}};
     static const struct cli_setting told[] = {NAME, BACK, {"grant", "authorization_code"}, {"scope", "openid email"},
                                               {"scope", "email groups"}, {"rotate", "yes"}, {NULL, NULL}};
+    static const struct cli_setting api[] = {NAME, {"grant", "client_credentials"}, {"introspection", "yes"}, {NULL, NULL}};
     Rec__Client *client;
     assert_null(make(ctx, plain, &client));
     assert_int_equal(client->n_grant_types, 2);
@@ -93,6 +97,10 @@ static void defaults_fill_what_the_line_left_open(void **state)
     assert_null(make(ctx, told, &client));
     assert_true(client->n_grant_types == 1 && client->n_scopes == 3 && client->rotate_refresh_tokens);
     assert_string_equal(client->scopes[2], "groups");
+    assert_false(client->has_introspection_allowed);
+    assert_null(make(ctx, api, &client));
+    assert_true(client->introspection_allowed);
+    assert_true(json_is_true(json_object_get(client_fields_json(ctx, client), "introspection_allowed")));
     talloc_free(ctx);
 }
 

@@ -115,6 +115,8 @@ static enum op_err newer(struct kv_txn *txn, void *arg)
     CHECK(list[0]->family_id.len == FAMILY_ID_LEN && list[0]->grant == NULL && list[0]->needs > RECORDS_FORMAT);
     CHECK(families_kill(txn, id(ONE), "revoked") == OP_OK);
     CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_DENIED); /* what it needs stayed with it */
+    CHECK(families_get_any(txn, script->ctx, id(TWO), &family) == OP_ABSENT);
+    CHECK(families_get_any(txn, script->ctx, id(ONE), &family) == OP_OK && family->dead);
     return OP_OK;
 }
 

@@ -54,6 +54,7 @@ static void no_sid(struct world *w) { w->grant.sid = NULL; }
 static void offline_no_session(struct world *w) { w->family.offline = true; w->facts.session = NULL; }
 static void offline_token_no_session(struct world *w) { no_family(w); w->facts.offline = true; w->facts.session = NULL; }
 static void token_no_session(struct world *w) { no_family(w); w->facts.session = NULL; }
+static void revoked(struct world *w) { w->facts.revoked = true; }
 static void offline_dead(struct world *w) { w->family.offline = true; w->family.dead = true; }
 
 static void no_consent(struct world *w) { w->facts.consent = NULL; }
@@ -87,6 +88,7 @@ static void only_a_client(struct world *w)
     w->facts.consent = NULL;
     w->facts.user = NULL;
 }
+static void only_a_client_revoked(struct world *w) { only_a_client(w); w->facts.revoked = true; }
 static void only_a_disabled_client(struct world *w) { only_a_client(w); w->client.disabled = true; }
 static void only_a_client_since(struct world *w) { only_a_client(w); w->client.since = GRANTED + 1; }
 
@@ -102,6 +104,7 @@ static void each_verdict_has_its_reason(void **state)
         {"DESIGN §5: for an access token an absent family is alive", no_family, FAMILY_ALIVE},
         {"marked dead", dead, FAMILY_DEAD},
         {"dead is dead, offline or not", offline_dead, FAMILY_DEAD},
+        {"the token was revoked by its jti", revoked, FAMILY_DEAD},
         {"DESIGN §6: the idle lifetime is over", idle_over, FAMILY_EXPIRED},
         {"a second before that", idle_edge, FAMILY_ALIVE},
         {"DESIGN §6: the absolute lifetime is over", absolute_over, FAMILY_EXPIRED},
@@ -140,6 +143,7 @@ static void each_verdict_has_its_reason(void **state)
         {"RFC 6749 §4.4: client_credentials leans on the client alone", only_a_client, FAMILY_ALIVE},
         {"which is disabled", only_a_disabled_client, FAMILY_CLIENT_GONE},
         {"whose since is later", only_a_client_since, FAMILY_CLIENT_GONE},
+        {"RFC 7009 §2: revoked, and named no family", only_a_client_revoked, FAMILY_DEAD},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct world w;

@@ -44,6 +44,8 @@ static void endpoints_are_below_the_issuer(void **state)
         {"userinfo_endpoint", "https://op.example/tenant/userinfo"},
         {"jwks_uri", "https://op.example/tenant/.well-known/jwks.json"},
         {"end_session_endpoint", "https://op.example/tenant/logout"},
+        {"introspection_endpoint", "https://op.example/tenant/introspect"},
+        {"revocation_endpoint", "https://op.example/tenant/revoke"},
     };
     void *ctx = mem_root("test");
     json_t *text = text_of(ctx, (struct metadata){.issuer = "https://op.example/tenant"}, NULL, 0);
@@ -68,6 +70,8 @@ static void lists_say_exactly_what_works(void **state)
         {"subject_types_supported", "[\"public\"]"},
         {"id_token_signing_alg_values_supported", "[\"RS256\",\"ES256\"]"},
         {"token_endpoint_auth_methods_supported", "[\"client_secret_basic\",\"client_secret_post\",\"none\"]"},
+        {"revocation_endpoint_auth_methods_supported", "[\"client_secret_basic\",\"client_secret_post\",\"none\"]"},
+        {"introspection_endpoint_auth_methods_supported", "[\"client_secret_basic\",\"client_secret_post\"]"},
         {"code_challenge_methods_supported", "[\"S256\"]"},
         {"prompt_values_supported", "[\"none\",\"login\",\"consent\",\"select_account\"]"},
         {"acr_values_supported", "[\"1\"]"},
@@ -78,8 +82,6 @@ static void lists_say_exactly_what_works(void **state)
         {"authorization_response_iss_parameter_supported", "true"},
         /* nothing that does not work */
         {"registration_endpoint", NULL},
-        {"introspection_endpoint", NULL},
-        {"revocation_endpoint", NULL},
         {"device_authorization_endpoint", NULL},
         {"pushed_authorization_request_endpoint", NULL},
         {"backchannel_logout_supported", NULL},

@@ -173,8 +173,11 @@ static void predecessors_are_judged_by_both_windows(void **state)
         rotate_at(&s, START);
         if (rows[i].successor_presented != NEVER)
             rotate_at(&s, START + rows[i].successor_presented);
+        bool answered = refresh_token_is_answered(&s.tokens[1], s.family, &WINDOWS, START + rows[i].again);
         enum refresh_verdict verdict = present(&s, k, &s.tokens[1], START + rows[i].again, true, &answer);
         row_equal(rows[i].rule, verdict, rows[i].verdict);
+        row_equal(rows[i].rule, answered, verdict == REFRESH_RETRY);
+        row_equal(rows[i].rule, refresh_token_is_kept(&s.tokens[1], s.family), true);
         if (verdict == REFRESH_RETRY)
             row_equal(rows[i].rule, same_token(&answer, &s.tokens[2]), true);
         row_equal(rows[i].rule, s.family->generations[s.family->n_generations - 1]->generation, s.newest);
@@ -241,11 +244,12 @@ static void generations_are_told_apart(void **state)
         const uint8_t *key;
         const struct refresh_token *token;
         enum refresh_verdict verdict;
+        bool kept;
     } rows[] = {
-        {"the current one", k, &s.tokens[s.newest], REFRESH_CURRENT},
-        {"§6: tokens whose hash is kept outlive a change of K", other_k, &s.tokens[s.newest], REFRESH_CURRENT},
-        {"a kept one, late", k, &s.tokens[s.newest - 15], REFRESH_THEFT},
-        {"a kept one, late, after a change of K", other_k, &s.tokens[s.newest - 15], REFRESH_THEFT},
+        {"the current one", k, &s.tokens[s.newest], REFRESH_CURRENT, true},
+        {"§6: tokens whose hash is kept outlive a change of K", other_k, &s.tokens[s.newest], REFRESH_CURRENT, true},
+        {"a kept one, late", k, &s.tokens[s.newest - 15], REFRESH_THEFT, true},
+        {"a kept one, late, after a change of K", other_k, &s.tokens[s.newest - 15], REFRESH_THEFT, true},
         {"§6: an old generation whose hash is gone is told by its tag", k, &s.tokens[s.newest - 16], REFRESH_THEFT},
         {"the oldest", k, &s.tokens[1], REFRESH_THEFT},
         {"§6: which a change of K makes unverifiable", other_k, &s.tokens[1], REFRESH_INVALID},
@@ -254,8 +258,12 @@ static void generations_are_told_apart(void **state)
         {"there is no generation 0", k, &none, REFRESH_INVALID},
         {"a token of another family", k, &stranger, REFRESH_INVALID},
     };
-    for (size_t i = 0; i < COUNT(rows); i++)
+    for (size_t i = 0; i < COUNT(rows); i++) {
         row_equal(rows[i].rule, refresh_judge(rows[i].key, rows[i].token, s.family, &WINDOWS, now), rows[i].verdict);
+        row_equal(rows[i].rule, refresh_token_is_kept(rows[i].token, s.family), rows[i].kept);
+        row_equal(rows[i].rule, refresh_token_is_answered(rows[i].token, s.family, &WINDOWS, now),
+                  rows[i].verdict == REFRESH_CURRENT);
+    }
     talloc_free(s.ctx);
 }
 
@@ -318,6 +326,8 @@ static void a_family_without_generations_knows_no_token(void **state)
     story_begin(&s);
     s.family->n_generations = 0;
     assert_int_equal(refresh_judge(k, &s.tokens[1], s.family, &WINDOWS, START), REFRESH_INVALID);
+    assert_false(refresh_token_is_kept(&s.tokens[1], s.family));
+    assert_false(refresh_token_is_answered(&s.tokens[1], s.family, &WINDOWS, START));
     talloc_free(s.ctx);
 }
 

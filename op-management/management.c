@@ -1,0 +1,3 @@
+#include "management.h"
+
+struct management_process management_process;
