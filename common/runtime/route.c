@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/num.h"
 #include "runtime/reply.h"
 #include "store/clients.h"
 
@@ -132,7 +133,9 @@ static void refuse(struct http_request *req, const struct route_table *table, co
     json_t *body = json_make_object(req);
     json_set_string(body, "error", plan->status == 404 ? "not_found" : "invalid_request");
     json_set_string(body, "error_description",
-                    plan->status == 404 ? "There is nothing at this path" : "The method is not one of those in Allow");
+                    plan->status == 404   ? "There is nothing at this path"
+                    : plan->status == 413 ? "The body is larger than this endpoint takes"
+                                          : "The method is not one of those in Allow");
     reply_json(req, plan->status, body);
 }
 
@@ -140,6 +143,15 @@ static void answer_options(struct http_request *req, const struct route_plan *pl
 {
     http_set_field(req, "Allow", route_methods_text(req, plan->allowed));
     http_reply(req, 204, NULL, bytes_of(NULL));
+}
+
+/* A length that is announced is judged here, so that a program gets its error as JSON. */
+static bool announces_too_much(const struct http_request *req, const struct route *route)
+{
+    uint64_t length;
+    const char *text = http_field(req, "content-length");
+    return route->caller != CALLER_NOBODY && text != NULL &&
+           num_parse_u64(bytes_of(text), UINT64_MAX, &length) == OP_OK && length > route->body_max;
 }
 
 long route_head(struct http_request *req, void *arg)
@@ -150,7 +162,9 @@ long route_head(struct http_request *req, void *arg)
     if (plan.route != NULL)
         set_cors_fields(req, table, &plan);
     req->route = plan.route;
-    if (plan.status == 404 || plan.status == 405) {
+    if (plan.status == 0 && announces_too_much(req, plan.route))
+        plan.status = 413;
+    if (plan.status == 404 || plan.status == 405 || plan.status == 413) {
         refuse(req, table, &plan);
         return -1;
     }

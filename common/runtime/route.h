@@ -53,7 +53,8 @@ char *route_methods_text(const void *ctx, unsigned methods);
 
 /* The head and request hooks of http.h; arg is the struct route_table. kv may be NULL where no route
  * is CORS_CLIENT_ORIGINS. Unknown path 404, wrong method 405 with Allow, body over body_max 413; as
- * JSON {error, error_description} for CALLER_CLIENT and CALLER_BEARER; `not_found` (may be NULL: JSON
+ * JSON {error, error_description} for CALLER_CLIENT and CALLER_BEARER (a 413 only where the length was
+ * announced: one that shows while chunks arrive is plain text from http.c); `not_found` (may be NULL: JSON
  * too) renders the 404 and 405 of the rest as a page. Never with credentials. */
 long route_head(struct http_request *req, void *table);
 void route_request(struct http_request *req, void *table);

@@ -161,6 +161,7 @@ TOKEN = [
     ("client_credentials of a public client", {}, {"grant_type": "client_credentials", "client_id": "{pub}"}, 400, "unauthorized_client"),
     ("client_credentials not registered", "other", {"grant_type": "client_credentials"}, 400, "unauthorized_client"),
     ("client_credentials with a foreign scope", AS, {"grant_type": "client_credentials", "scope": "admin"}, 400, "invalid_scope"),
+    ("a body larger than any request", AS, "x=" + "a" * 20000, 413, "invalid_request"),
     ("too many parameters", AS, "&".join(f"p{i}=1" for i in range(500)), 400, "invalid_request"),
 ]
 
