@@ -33,6 +33,7 @@ struct logout {
     json_t *hint;
     const char *confirmed_sid;    /* the session that the person wants to end; NULL: not asked yet */
     bool may_lack_cookies;
+    bool malformed;               /* error says how; nothing of the request counts */
     Rec__Client *client;
     struct who who;
     struct oauth_error error;
@@ -48,13 +49,15 @@ static bool is_confirmed(const struct logout *logout)
 static enum op_err look(struct kv_txn *txn, void *arg)
 {
     struct logout *logout = arg;
-    const char *client_id = logout_client_id(&logout->request, logout->hint);
+    const char *client_id = logout->malformed ? NULL : logout_client_id(&logout->request, logout->hint);
     logout->client = NULL;
     enum op_err err = client_id == NULL ? OP_ABSENT : clients_get(txn, logout->req, client_id, &logout->client);
     if (err == OP_OK || err == OP_ABSENT || err == OP_DENIED)
         err = who_load(txn, logout->req, browser_session(logout->req), &logout->who);
-    if (err != OP_OK)
+    if (err != OP_OK || logout->malformed) {
+        logout->step = LOGOUT_PROBLEM;
         return err;
+    }
     struct logout_facts facts = {
         .request = &logout->request,
         .issuer = settings.issuer,
@@ -164,13 +167,11 @@ static void run(struct logout *logout)
 {
     struct http_request *req = logout->req;
     struct logout_request *request = &logout->request;
-    if (params_read(req, PARAMETERS, sizeof PARAMETERS / sizeof *PARAMETERS, &logout->form, request, sizeof *request,
-                    &logout->error) != OP_OK) {
-        show_problem(logout);
-        return;
-    }
     json_t *hint = NULL;
-    if (request->id_token_hint != NULL &&
+    if (!logout->malformed)
+        logout->malformed = params_read(req, PARAMETERS, sizeof PARAMETERS / sizeof *PARAMETERS, &logout->form, request,
+                                        sizeof *request, &logout->error) != OP_OK;
+    if (!logout->malformed && request->id_token_hint != NULL &&
         keyring_verify(auth.keyring, req, request->id_token_hint, NULL, &hint) == OP_OK)
         logout->hint = hint;
     kv_run(server_kv(), KV_READ_ONLY, look, has_looked, logout);
@@ -185,8 +186,7 @@ void logout_handle(struct http_request *req)
         return;
     if (!is_post && form_parse(req, req->query, PAIRS_MAX, &logout->form) != OP_OK) {
         logout->error = (struct oauth_error){OAUTH_INVALID_REQUEST, "the parameters are not well-formed, or too many"};
-        show_problem(logout);
-        return;
+        logout->malformed = true;
     }
     struct interaction interaction;
     if (is_post && form_get(&logout->form, "interaction") != NULL) {
