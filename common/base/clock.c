@@ -9,6 +9,13 @@ int64_t clock_now(void)
     return t.tv_sec;
 }
 
+int64_t clock_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int64_t clock_monotonic_us(void)
 {
     struct timespec t;

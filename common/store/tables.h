@@ -30,4 +30,7 @@ static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};  
 /* guard */
 static const struct kv_table TABLE_JTIS = {KV_GUARD, 1, "jtis"};                         /* SHA-256(issuer NUL jti) */
 static const struct kv_table TABLE_COUNTERS = {KV_GUARD, 2, "counters"};                 /* slot number, 4 bytes */
+static const struct kv_table TABLE_WISHES = {KV_GUARD, 3, "wishes"};                     /* SHA-256(url) */
+/* remote */
+static const struct kv_table TABLE_DOCUMENTS = {KV_REMOTE, 1, "documents"};              /* SHA-256(url) */
 /* every environment: its Environment record, under prefix 239 and the key "environment" */

@@ -1,0 +1,97 @@
+#include "store_script.h"
+
+#include "store/remote.h"
+
+static const char URL[] = "https://client.example/jwks.json";
+
+static Rec__Document *make(struct script *script, const char *url, const char *body, int64_t expires_at)
+{
+    Rec__Document *document = records_new(script->ctx, &rec__document__descriptor);
+    document->url = mem_strdup(script->ctx, url);
+    document->has_body = true;
+    document->body = script_bytes(script->ctx, body, strlen(body));
+    document->has_expires_at = true;
+    document->expires_at = expires_at;
+    return document;
+}
+
+static enum op_err put_and_get(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    Rec__Document *got;
+    int64_t far = kv_now(txn) + 60;
+    CHECK(remote_get(txn, script->ctx, URL, &got) == OP_ABSENT);
+    CHECK(remote_put(txn, make(script, URL, "one", far)) == OP_OK);
+    CHECK(remote_put(txn, make(script, URL, "two", far)) == OP_OK);
+    CHECK(remote_get(txn, script->ctx, URL, &got) == OP_OK && got->body.len == 3 && memcmp(got->body.data, "two", 3) == 0);
+    CHECK(remote_get(txn, script->ctx, "https://client.example/", &got) == OP_ABSENT);
+    CHECK(remote_put(txn, make(script, URL, "old", kv_now(txn) - 1)) == OP_OK);
+    CHECK(remote_get(txn, script->ctx, URL, &got) == OP_ABSENT);
+    return OP_OK;
+}
+
+static enum op_err a_newer_one_stays(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    Rec__Document *newer = make(script, URL, "newer", kv_now(txn) + 60), *got;
+    newer->has_needs = true;
+    newer->needs = RECORDS_FORMAT + 1;
+    CHECK(remote_put(txn, newer) == OP_OK);
+    CHECK(remote_put(txn, make(script, URL, "one", kv_now(txn) + 60)) == OP_DENIED);
+    CHECK(remote_get(txn, script->ctx, URL, &got) == OP_DENIED);
+    return OP_OK;
+}
+
+static void documents_by_url(void **state)
+{
+    (void)state;
+    RUN(KV_REMOTE, put_and_get, a_newer_one_stays);
+}
+
+enum { MANY = 40, EVICTED = 16 };
+
+static size_t count_documents(struct kv_txn *txn, struct script *script)
+{
+    size_t count = 0;
+    Rec__Document *got;
+    for (int i = 0; i < MANY; i++)
+        count += remote_get(txn, script->ctx, mem_printf(script->ctx, "https://%d.example/", i), &got) == OP_OK;
+    return count;
+}
+
+static enum op_err fill(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    for (int i = 0; i < MANY; i++) {
+        char *url = mem_printf(script->ctx, "https://%d.example/", i);
+        CHECK(remote_put(txn, make(script, url, "body", kv_now(txn) + 60)) == OP_OK);
+    }
+    CHECK(count_documents(txn, script) == MANY);
+    return OP_OK;
+}
+
+static enum op_err evict(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    CHECK(remote_evict(txn, EVICTED) == OP_OK);
+    CHECK(count_documents(txn, script) == MANY - EVICTED);
+    CHECK(remote_evict(txn, MANY) == OP_OK);
+    CHECK(count_documents(txn, script) == 0);
+    CHECK(remote_evict(txn, EVICTED) == OP_OK);
+    return OP_OK;
+}
+
+static void room_is_made(void **state)
+{
+    (void)state;
+    RUN(KV_REMOTE, fill, evict);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_by_url),
+        cmocka_unit_test(room_is_made),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
