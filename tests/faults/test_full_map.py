@@ -5,12 +5,12 @@ import time
 import pytest
 import requests
 
+from person import Person, sign_in
 from server_process import wait_until
 from token_process import plant
-from trouble import PASSWORD, QUICK, People, events, fill, is_passing, make_room
+from trouble import PASSWORD, QUICK, TRIES, Lines, People, events, fill, make_room, refusals
 
 ENVS = ["sessions", "tokens", "users", "keys", "codes"]
-TRIES, MANY = 100, 10
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +23,9 @@ def people(small):
     people = People(small)
     for _ in range(3):
         people.sign_in()
+    small.add_user("leaving", PASSWORD)
+    sign_in(small, people.client, "openid", Person(small, "leaving", PASSWORD))
     return people
-
-
-def refusals(request, well):
-    """Asks until there is no room, which gaps between entries may put off, and then some more: there is never
-    another answer than yes and 503."""
-    refused = 0
-    for _ in range(TRIES):
-        response = request()
-        assert response.status_code == well or is_passing(response), (response.status_code, response.text)
-        refused += response.status_code != well
-        if refused == MANY:
-            return
-    raise AssertionError(f"only {refused} were refused")
-
-
-class Lines:
-    """What one server says of trouble from now on."""
-
-    def __init__(self, partita, server):
-        self.partita, self.server = partita, server
-        self.before = len(self.all())
-
-    def all(self):
-        return events(self.partita, self.server, "store_full", "store_failed", "store_broken", "request", "problem_page")
-
-    def told_once(self, env):
-        lines = self.all()[self.before:]
-        assert [(line["event"], line.get("env"), line["level"]) for line in lines] == [("store_full", env, "warning")], lines
-        assert f"/{env}/data.mdb" in lines[0]["what"] and "MAP_FULL" in lines[0]["what"]
 
 
 def test_sessions(small, people):
@@ -62,11 +35,10 @@ def test_sessions(small, people):
     lines.told_once("sessions")
     assert people.try_code()[0].status_code == 303, "who is signed in goes on"
     assert people.refresh(0).status_code == 200 and people.userinfo(0) == 200
-    leaving = people.signed_in.pop()
-    page = leaving.http.get(small.issuer + "/account", timeout=30)
-    assert "sign-out-everywhere" in page.text
-    sid = small.opctl("session", "list")[0]["sid"]
-    assert small.opctl("session", "show", sid)["sid"] == sid
+    assert people.sign_out().status_code == 200
+    sid = small.opctl("session", "list", "--user", "leaving")[0]["sid"]
+    small.opctl("session", "end", sid)
+    assert small.opctl("session", "show", sid, check=False).returncode == 1
     make_room(small, "sessions")
     assert people.try_password().status_code == 303
 
@@ -91,8 +63,46 @@ def test_tokens(small, people):
     for number in range(3):
         assert people.refresh(number).status_code == 200, "what is there can be changed"
         assert people.userinfo(number) == 200
-    family = small.opctl("token", "list")[0]["family"]
+    family = small.opctl("token", "list", "--user", "leaving")[0]["family"]
     small.opctl("token", "revoke", family)
     assert small.opctl("token", "show", family)["state"] != "alive", "and ended"
     make_room(small, "tokens")
     assert people.redeem(codes.pop()).status_code == 200
+
+
+def test_users(small, people):
+    fill(small, "users")
+    refused = []
+    for number in range(TRIES):
+        done = small.opctl("user", "add", f"new{number}", secret=PASSWORD + "\n", check=False)
+        refused += [f"new{number}"] if done.returncode != 0 else []
+        assert done.returncode == 0 or "the environment or its disk is full: make room" in done.stderr, done.stderr
+        if len(refused) == 3:
+            break
+    known = {user["username"] for user in small.opctl("user", "list")}
+    assert len(refused) == 3 and not known & set(refused)
+    small.opctl("user", "disable", "leaving")
+    small.opctl("user", "enable", "leaving")
+    make_room(small, "users")
+    for name in refused:
+        small.add_user(name, PASSWORD)
+
+
+def test_keys(small, people):
+    lines = Lines(small, "op-discovery")
+    fill(small, "keys")
+    before = small.opctl("key", "list")
+    small.opctl("key", "rotate", "--now")
+    wait_until(lambda: events(small, "op-discovery", "store_full"), 20)
+    assert small.opctl("key", "list") == before
+    assert requests.get(small.issuer + "/.well-known/jwks.json", timeout=30).status_code == 200
+    lines.told_once("keys")
+    make_room(small, "keys")
+    wait_until(lambda: not {key["kid"] for key in small.opctl("key", "list")} & {key["kid"] for key in before}, 20)
+
+
+def test_nothing_is_lost_and_the_operator_hears_that_it_is_over(small, people):
+    people.sign_in()
+    people.are_whole()
+    for server, env in (("op-auth", "sessions"), ("op-auth", "codes"), ("op-token", "tokens")):
+        wait_until(lambda: people.sign_in() or [line for line in events(small, server, "store_recovered") if line["env"] == env], 20)

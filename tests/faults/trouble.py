@@ -10,6 +10,7 @@ from person import Page, Person, request_for, sign_in, token_request
 from token_process import REDIRECT_URI
 
 PASSWORD = "correct horse battery"
+TRIES, MANY = 100, 10
 QUICK = ["--set", "op-auth.password_memory=8MiB", "--set", "op-auth.password_iterations=1", "--set", "op-auth.address_guesses=100000"]
 
 
@@ -34,9 +35,43 @@ def run_fill(partita, env, seconds):
     assert out.returncode == 0 and int(out.stdout) > 20, out.stdout + out.stderr
 
 
+def has_session(person):
+    """A wrong password, too, is answered with 303: what tells a sign-in is the cookie."""
+    return "partita" in person.http.cookies
+
+
 def is_passing(response):
     """503 with Retry-After."""
     return response.status_code == 503 and int(response.headers["Retry-After"]) > 0
+
+
+def refusals(request, well):
+    """Asks until there is no room, which gaps between entries may put off, and then some more: there is never
+    another answer than yes and 503."""
+    refused = 0
+    for _ in range(TRIES):
+        response = request()
+        assert response.status_code == well or is_passing(response), (response.status_code, response.text)
+        refused += response.status_code != well
+        if refused == MANY:
+            return
+    raise AssertionError(f"only {refused} were refused")
+
+
+class Lines:
+    """What one server says of trouble from now on."""
+
+    def __init__(self, partita, server):
+        self.partita, self.server = partita, server
+        self.before = len(self.all())
+
+    def all(self):
+        return events(self.partita, self.server, "store_full", "store_failed", "store_broken", "request", "problem_page")
+
+    def told_once(self, env, why="MAP_FULL"):
+        lines = self.all()[self.before:]
+        assert [(line["event"], line.get("env"), line["level"]) for line in lines] == [("store_full", env, "warning")], lines
+        assert f"/{env}/data.mdb" in lines[0]["what"] and why in lines[0]["what"]
 
 
 class People:
@@ -61,6 +96,7 @@ class People:
         request, _ = request_for(self.client["client_id"], REDIRECT_URI, "openid offline_access")
         page, _ = person.follow(person.http.get(self.partita.issuer + "/authorize", params=request, allow_redirects=False, timeout=30))
         response = person.answer(page, Page(page.text), True)
+        assert (response.status_code == 303) == has_session(person), (response.status_code, response.text)
         if response.status_code == 303:
             self.signed_in.append(person)
         return response
@@ -70,6 +106,12 @@ class People:
         request, verifier = request_for(self.client["client_id"], REDIRECT_URI, "openid offline_access", prompt="none")
         response = self.signed_in[0].http.get(self.partita.issuer + "/authorize", params=request, allow_redirects=False, timeout=30)
         return response, verifier
+
+    def sign_out(self):
+        """The last who signed in signs out: the answer to the button."""
+        person = self.signed_in.pop()
+        page = person.http.get(self.partita.issuer + "/logout", timeout=30)
+        return person.submit(page, Page(page.text).forms[0], {})
 
     def redeem(self, code):
         """A planted code."""
