@@ -77,10 +77,9 @@ class Lines:
 class People:
     """Who signed in and was told so, and what each of them may rely on from then on."""
 
-    def __init__(self, partita):
-        self.partita = partita
+    def __init__(self, partita, name="relying"):
+        self.partita, self.name = partita, name
         self.client = partita.add_client("Relies on it", REDIRECT_URI, "--public") | {"redirect_uris": [REDIRECT_URI]}
-        self.name = "relying"
         partita.add_user(self.name, PASSWORD)
         self.signed_in, self.tokens = [], []
 
