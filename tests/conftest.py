@@ -143,3 +143,12 @@ def partita_odd(start_partita):
                 "all.name": "Haus & Hof", "all.contact": "help@example.org", "all.logo": logo}
     yield start_partita(*(word for name, value in settings.items() for word in ("--set", f"{name}={value}")))
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def house(partita):
+    """Two processes of each server that judges tokens, each to be asked by itself (house.py)."""
+    from house import House
+    made = House(partita)
+    yield made
+    made.close()

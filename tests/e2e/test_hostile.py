@@ -165,6 +165,64 @@ TOKEN = [
     ("too many parameters", AS, "&".join(f"p{i}=1" for i in range(500)), 400, "invalid_request"),
 ]
 
+T = {"token": "{at}"}
+BOTH = ["/introspect", "/revoke"]
+# What introspection and revocation refuse alike: (name, headers or AS, query, form or raw body, status, error)
+MANAGEMENT = [
+    ("no body", AS, "", "", 400, "invalid_request"),
+    ("no token", AS, "", {"token_type_hint": "access_token"}, 400, "invalid_request"),
+    ("an empty token", AS, "", {"token": ""}, 400, "invalid_request"),
+    ("token twice", AS, "", "token={at}&token={rt}", 400, "invalid_request"),
+    ("token too long", AS, "", {"token": "a" * 13000}, 400, "invalid_request"),
+    ("token with a control byte", AS, "", "token=a%0Ab", 400, "invalid_request"),
+    ("token with NUL", AS, "", "token={at}%00", 400, "invalid_request"),
+    ("token not ASCII", AS, "", "token=%C3%A4", 400, "invalid_request"),
+    ("token not UTF-8", AS, "", "token=%ff", 400, "invalid_request"),
+    ("bad percent escape", AS, "", "token=%zz", 400, "invalid_request"),
+    ("token_type_hint twice", AS, "", "token={at}&token_type_hint=access_token&token_type_hint=access_token", 400, "invalid_request"),
+    ("token_type_hint too long", AS, "", {**T, "token_type_hint": LONG}, 400, "invalid_request"),
+    ("token in the query", AS, "token={at}", {}, 400, "invalid_request"),
+    ("token in the query and in the body", AS, "token={at}", T, 400, "invalid_request"),
+    ("client in the query", {}, "client_id={cid}&client_secret={secret}", T, 400, "invalid_request"),
+    ("JSON instead of a form", {"Content-Type": "application/json"}, "", '{"token":"{at}"}', 400, "invalid_request"),
+    ("no content type", {"Content-Type": ""}, "", "token={at}", 400, "invalid_request"),
+    ("multipart", {"Content-Type": "multipart/form-data; boundary=x"}, "", "--x--", 400, "invalid_request"),
+    ("too many parameters", AS, "", "token={at}&" + "&".join(f"p{i}=1" for i in range(500)), 400, "invalid_request"),
+    ("no client", {}, "", T, 401, "invalid_client"),
+    ("a bearer token instead of a client", {"Authorization": "Bearer {at}"}, "", T, 401, "invalid_client"),
+    ("unknown client", basic("nobody", "x"), "", T, 401, "invalid_client"),
+    ("wrong secret", "wrong", "", T, 401, "invalid_client"),
+    ("empty secret", "empty", "", T, 401, "invalid_client"),
+    ("disabled client", "disabled", "", T, 401, "invalid_client"),
+    ("confidential client without its secret", {}, "", {**T, "client_id": "{cid}"}, 401, "invalid_client"),
+    ("public client with a secret", {}, "", {**T, "client_id": "{pub}", "client_secret": "x"}, 401, "invalid_client"),
+    ("another method than registered", {}, "", {**T, "client_id": "{cid}", "client_secret": "{secret}"}, 401, "invalid_client"),
+    ("two methods at once", AS, "", {**T, "client_id": "{cid}", "client_secret": "{secret}"}, 400, "invalid_request"),
+    ("client_ids that differ", AS, "", {**T, "client_id": "{pub}"}, 400, "invalid_request"),
+    ("client_secret too long", {}, "", {**T, "client_id": "{cid}", "client_secret": LONG}, 400, "invalid_request"),
+    ("Basic that is no base64", {"Authorization": "Basic ???"}, "", T, 401, "invalid_client"),
+    ("Basic of a client_id that is too long", basic(LONG, "x"), "", T, 401, "invalid_client"),
+    ("a body too large", AS, "", "token=" + "a" * 17000, 413, "invalid_request"),
+]
+
+# What is no live token of this client's: inactive, and for revocation no error. (name, headers or AS, token)
+NOT_OURS = [
+    ("rubbish", AS, "rubbish"),
+    ("dots", AS, ".."),
+    ("spaces", AS, "   "),
+    ("an ID token", AS, "{idt}"),
+    ("alg none", AS, "{at_none}"),
+    ("crit", AS, "{at_crit}"),
+    ("a changed signature", AS, "{at_bad}"),
+    ("a changed body", AS, "{at_body}"),
+    ("a token and a space", AS, "{at} "),
+    ("a refresh token cut short", AS, "{rt_cut}"),
+    ("a refresh token with a changed tag", AS, "{rt_tag}"),
+    ("a refresh token that is longer", AS, "{rt}A"),
+    ("a refresh token of another client with a changed tag", "other", "{rt_tag}"),
+    ("another client's access token with a changed signature", "other", "{at_bad}"),
+]
+
 # (name, method, headers, query, body, status, error in WWW-Authenticate or None)
 USERINFO = [
     ("no token", "GET", {}, "", None, 401, None),
@@ -193,6 +251,12 @@ ELSEWHERE = [
     ("GET /token", "GET", "/token", 405),
     ("PUT /token", "PUT", "/token", 405),
     ("DELETE /userinfo", "DELETE", "/userinfo", 405),
+    ("GET /introspect", "GET", "/introspect?token=x", 405),
+    ("HEAD /introspect", "HEAD", "/introspect", 405),
+    ("GET /revoke", "GET", "/revoke?token=x", 405),
+    ("DELETE /revoke", "DELETE", "/revoke", 405),
+    ("below /introspect", "POST", "/introspect/x", 404),
+    ("below /revoke", "POST", "/revoke/", 404),
     ("PUT /authorize", "PUT", "/authorize", 405),
     ("POST to discovery", "POST", "/.well-known/openid-configuration", 405),
     ("an unknown well-known document", "GET", "/.well-known/nothing", 404),
@@ -255,19 +319,67 @@ def test_authorize_answers_the_client(world, row):
 @pytest.mark.parametrize("row", TOKEN, ids=ids(TOKEN))
 def test_token_refuses(world, row):
     _, who, body, status, error = row
+    response = post(world, "/token", who, body)
+    refused_client(world, response, status, error)
+
+
+def post(world, path, who, body):
+    """The client is named by the row, or its headers are there."""
     headers = {"basic": basic(world["cid"], world["secret"]), "wrong": basic(world["cid"], "wrong"), "empty": basic(world["cid"], ""),
                "other": basic(world["other"], world["other_secret"]),
-               "disabled": basic(world["disabled"], world["disabled_secret"])}.get(who) if isinstance(who, str) else dict(who)
+               "disabled": basic(world["disabled"], world["disabled_secret"])}.get(who) if isinstance(who, str) else fill(dict(who), world)
     headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
     body = fill(body, world)
-    response = requests.post(world["partita"].issuer + "/token", data=urlencode(body) if isinstance(body, dict) else body, headers=headers,
-                             allow_redirects=False, timeout=20)
+    return requests.post(world["partita"].issuer + path, data=urlencode(body) if isinstance(body, dict) else body, headers=headers,
+                         allow_redirects=False, timeout=20)
+
+
+def refused_client(world, response, status, error):
     assert response.status_code == status, response.text
     answer = response.json()
     assert answer["error"] == error and answer["error_description"]
     assert response.headers["Cache-Control"] == "no-store"
     assert ("WWW-Authenticate" in response.headers) == (status == 401)
     assert world["secret"] not in response.text
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("row", MANAGEMENT, ids=ids(MANAGEMENT))
+def test_introspection_and_revocation_refuse(world, row, path):
+    _, who, query, body, status, error = row
+    refused_client(world, post(world, path + ("?" + fill(query, world) if query else ""), who, body), status, error)
+
+
+@pytest.mark.parametrize("row", NOT_OURS, ids=ids(NOT_OURS))
+def test_what_is_no_token_tells_nothing(world, row):
+    _, who, token = row
+    answer = post(world, "/introspect", who, {"token": token})
+    assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (200, b'{"active":false}', "no-store")
+    answer = post(world, "/revoke", who, {"token": token})
+    assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (200, b"", "no-store")
+    assert post(world, "/introspect", AS, T).json()["active"] is True and post(world, "/introspect", AS, {"token": "{rt}"}).json()["active"] is True
+
+
+@pytest.mark.parametrize("token", ["{at}", "{rt}"])
+@pytest.mark.parametrize("who", ["other", "public"])
+def test_a_foreign_token(world, token, who):
+    """Nobody is told about it, nobody can revoke it, nobody learns whose it is."""
+    body = {"token": token, **({"client_id": "{pub}"} if who == "public" else {})}
+    asked = post(world, "/introspect", {} if who == "public" else who, body)
+    if who == "public":
+        refused_client(world, asked, 401, "invalid_client")
+    else:
+        assert (asked.status_code, asked.content) == (200, b'{"active":false}')
+    revoked = post(world, "/revoke", {} if who == "public" else who, body)
+    refused_client(world, revoked, 400, "invalid_grant")
+    assert world["cid"] not in revoked.text
+    assert post(world, "/introspect", AS, {"token": token}).json()["active"] is True
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_the_same_bytes_for_an_unknown_client_and_a_wrong_secret_elsewhere(world, path):
+    answers = [post(world, path, basic(client_id, "wrong"), T) for client_id in ("nobody", world["cid"])]
+    assert answers[0].content == answers[1].content and [answer.status_code for answer in answers] == [401, 401]
 
 
 @pytest.mark.parametrize("row", USERINFO, ids=ids(USERINFO))

@@ -209,7 +209,7 @@ def test_guesses_at_a_secret_are_throttled(partita):
         process.close()
 
 
-@pytest.mark.parametrize("path, method", [("/token", "POST"), ("/userinfo", "GET")])
+@pytest.mark.parametrize("path, method", [("/token", "POST"), ("/userinfo", "GET"), ("/revoke", "POST")])
 def test_browsers_of_other_origins(partita, path, method):
     def ask(verb, origin, **more):
         answer = requests.request(verb, partita.issuer + path, headers={"Origin": origin, **more}, timeout=20)

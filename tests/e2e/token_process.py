@@ -1,5 +1,5 @@
-"""An op-token process of a test's own, on a socket of its own, over the environments of an installation; and grants
-planted for it as a sign-in would leave them."""
+"""A server's process of a test's own, op-token's above all, on a socket of its own, over the environments of an
+installation; and grants planted for it as a sign-in would leave them."""
 import base64
 import json
 import os
@@ -17,19 +17,20 @@ from conftest import BUILD
 REDIRECT_URI = "http://localhost:8090/callback"
 
 
-class TokenProcess:
-    """Runs as op-token's user; settings are NAME=VALUE. token_key replaces K."""
+class OwnProcess:
+    """Runs as the server's user; settings are NAME=VALUE. token_key replaces K."""
 
-    def __init__(self, partita, *settings, token_key=None):
-        self.dir = tempfile.mkdtemp(prefix="partita-token-", dir="/tmp")
-        user = pwd.getpwnam("op-token")
+    def __init__(self, partita, server, *settings, token_key=None):
+        self.server = server
+        self.dir = tempfile.mkdtemp(prefix=f"partita-{server}-", dir="/tmp")
+        user = pwd.getpwnam(server)
         os.chown(self.dir, user.pw_uid, user.pw_gid)
-        self.path = os.path.join(self.dir, "token.sock")
+        self.path = os.path.join(self.dir, "own.sock")
         self.connections = []
-        credentials = os.path.join(partita.dir, "sockets", "credentials", "op-token")
+        credentials = os.path.join(partita.dir, "sockets", "credentials", server)
         if token_key:
             credentials = self.own_credentials(credentials, token_key, user)
-        command = [os.path.join(partita.dir, "bin", "op-token"), "--config", os.path.join(partita.dir, "etc", "partita.conf"),
+        command = [os.path.join(partita.dir, "bin", server), "--config", os.path.join(partita.dir, "etc", "partita.conf"),
                    "--listen", "unix:" + self.path]
         for setting in settings:
             command += ["--set", setting]
@@ -37,7 +38,7 @@ class TokenProcess:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user.pw_uid, group=user.pw_gid,
-                extra_groups=os.getgrouplist("op-token", user.pw_gid),
+                extra_groups=os.getgrouplist(server, user.pw_gid),
                 env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": credentials,
                      **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
         self.wait_ready()
@@ -69,7 +70,7 @@ class TokenProcess:
             except OSError:
                 pass
             time.sleep(0.05)
-        raise AssertionError("op-token did not become ready: " + self.log())
+        raise AssertionError(self.server + " did not become ready: " + self.log())
 
     def connect(self):
         self.connections.append(Connection(self.path))
@@ -86,6 +87,11 @@ class TokenProcess:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class TokenProcess(OwnProcess):
+    def __init__(self, partita, *settings, token_key=None):
+        super().__init__(partita, "op-token", *settings, token_key=token_key)
 
 
 class Connection:
@@ -118,17 +124,21 @@ class Connection:
             raise ConnectionError("the server closed the connection")
         self.rest += data
 
-    def post(self, client, **form):
-        self.send(token_post(client, **form))
+    def post(self, client, path="/token", **form):
+        self.send(token_post(client, path, **form))
+        return self.answer()
+
+    def userinfo(self, access_token):
+        self.send(f"GET /userinfo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {access_token}\r\n\r\n".encode())
         return self.answer()
 
     def close(self):
         self.socket.close()
 
 
-def token_post(client, **form):
-    """The bytes of a POST /token."""
-    head = "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+def token_post(client, path="/token", **form):
+    """The bytes of a request of the client."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     if client.get("client_secret"):
         pair = f"{client['client_id']}:{client['client_secret']}"
         head += "Authorization: Basic " + base64.b64encode(pair.encode()).decode() + "\r\n"
