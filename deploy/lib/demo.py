@@ -35,9 +35,12 @@ def make(place, playground):
 
 def make_anew(place, playground):
     password = "-".join(secrets.token_hex(2) for _ in range(4))
-    opctl(place, "user", "add", "demo", "--claim", "name=Demo Person", "--claim", "given_name=Demo",
-          "--claim", "family_name=Person", "--claim", "preferred_username=demo", "--claim", "email=demo@example.org",
-          "--claim", "email_verified=true", secret=password + "\n")
+    if any(user["username"] == "demo" for user in opctl(place, "user", "list")):  # of a run that was cut short
+        opctl(place, "user", "password", "demo", secret=password + "\n")
+    else:
+        opctl(place, "user", "add", "demo", "--claim", "name=Demo Person", "--claim", "given_name=Demo",
+              "--claim", "family_name=Person", "--claim", "preferred_username=demo", "--claim", "email=demo@example.org",
+              "--claim", "email_verified=true", secret=password + "\n")
     callback = "http://localhost:8090/callback"
     client = opctl(place, "client", "add", "--name", "Demonstration client", "--redirect-uri", callback,
                    "--post-logout-redirect-uri", "http://localhost:8090/", "--grant", "authorization_code",

@@ -85,6 +85,8 @@ class Place:
         """Copies programs and pages to where every user may read them."""
         for name in SERVERS + ["opctl"]:
             target = os.path.join(self.bin, name)
+            if not os.path.exists(os.path.join(build, name, name)):
+                raise Failure(f"{build} has no {name}/{name}: --built names a Meson build directory in which all was built")
             shutil.copy2(os.path.join(build, name, name), target + ".new")
             os.chmod(target + ".new", 0o755)
             os.replace(target + ".new", target)

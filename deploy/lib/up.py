@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Builds Partita and runs it on this machine."""
 import argparse
+import grp
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -40,6 +42,8 @@ def arguments():
     args = parser.parse_args()
     if bool(args.tls_cert) != bool(args.tls_key):
         parser.error("--tls-cert and --tls-key go together")
+    if not re.fullmatch(r"[\w./+,@=~-]+", os.path.abspath(args.dir)):
+        parser.error("--dir: its path goes into the files of nginx and systemd: letters, digits and ._-+,@=~ only")
     secure = args.tls or args.tls_cert
     args.listen = args.listen or ("127.0.0.1:8443" if secure else "127.0.0.1:8080")
     for option in ("listen", "playground_listen"):
@@ -161,37 +165,62 @@ def tell(args, made, playground, ca_file, place):
           f"{os.uname().nodename}\n", flush=True)
 
 
+def playground_origin(args):
+    """Beside the issuer under its name, for which the certificate is; without one of ours on this machine."""
+    port = args.playground_listen.rpartition(":")[2]
+    if not args.tls and not args.tls_cert:
+        return f"http://localhost:{port}"
+    host = urlsplit(args.issuer).netloc.rpartition("@")[2]
+    return f"https://{re.sub(r':[0-9]*$', '', host)}:{port}"
+
+
 def serve(place, args, say, ready):
-    """Runs until told to stop. ready() is called once everything answers."""
-    import grp
-    ca_file = prepare(place, args, say)
-    playground = f"{urlsplit(args.issuer).scheme}://localhost:{args.playground_listen.rpartition(':')[2]}"
-    made = demo.make(place, playground)
-    fleet = Fleet(place, args.instances, say)
-    fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
-    ended = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.append(True))
+    """Runs until told to stop. ready() is called once everything answers. Whatever happens, nothing is left behind."""
+    fleet = None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while it prepares: as Ctrl-C
     try:
-        fleet.add_helper("nginx", lambda: balancer.start(place))
-        if not fleet.wait_ready(60):
-            late = ", ".join(str(i) for i in fleet.instances if not i.ready)
-            raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
-        up_json(place, args, fleet, made, playground, ca_file)
-        tell(args, made, playground, ca_file, place)
-        ready()
-        while not ended:
-            before = [i.pid for i in fleet.instances]
-            fleet.turn(0.2)
-            if [i.pid for i in fleet.instances] != before and all(i.pid for i in fleet.instances):
-                up_json(place, args, fleet, made, playground, ca_file)
+        ca_file = prepare(place, args, say)
+        playground = playground_origin(args)
+        made = demo.make(place, playground)
+        ended = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.append(True))
+        fleet = Fleet(place, args.instances, say)
+
+        def describe():
+            up_json(place, args, fleet, made, playground, ca_file)
+
+        def is_ready():
+            describe()
+            tell(args, made, playground, ca_file, place)
+            ready()
+        run(place, fleet, ended, is_ready, describe)
     finally:
-        say("stopping")
-        fleet.stop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        if fleet:
+            say("stopping")
+            fleet.stop()
         place.unmount_volatile()
         for path in (place.pid_file, place.up_json):
             if os.path.exists(path):
                 os.unlink(path)
+
+
+def run(place, fleet, ended, ready, changed):
+    """Starts the servers and keeps them running until ended has something in it."""
+    fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
+    fleet.add_helper("nginx", lambda: balancer.start(place))
+    if not fleet.wait_ready(60, ended):
+        late = ", ".join(str(i) for i in fleet.instances if not i.ready)
+        raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
+    if not ended:
+        ready()
+    while not ended:
+        before = [i.pid for i in fleet.instances]
+        fleet.turn(0.2)
+        if [i.pid for i in fleet.instances] != before and all(i.pid for i in fleet.instances):
+            changed()
 
 
 def detach(place):
@@ -219,6 +248,7 @@ def detach(place):
 
 def main():
     args = arguments()
+    os.umask(0o022)  # other users run what is made here; what is secret has a mode of its own
     place = Place(args.dir, args.source)
     def say(text):
         print(f"up: {text}", flush=True)
@@ -232,7 +262,7 @@ def main():
         with open(place.pid_file, "w", encoding="utf-8") as file:
             file.write(str(os.getpid()))
         serve(place, args, say, ready)
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         print(f"up: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

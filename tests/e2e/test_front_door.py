@@ -1,21 +1,34 @@
 """deploy/up as an operator meets it."""
 import os
+import pathlib
+import shutil
 import signal
 import stat
 import subprocess
+import sys
+import tempfile
 import time
 
 import pytest
 import requests
 
 from conftest import BUILD, ROOT, free_port
-from person import sign_in, token_request
+from person import Person, request_for, sign_in, token_request
 
 
 @pytest.fixture(scope="module")
 def door(start_partita):
     """An installation that these tests may stop and start."""
     return start_partita("--instances", "op-userinfo=2", "--set", "all.name=Example House", "--set", "op-token.code_tombstone_lifetime=30min")
+
+
+@pytest.fixture
+def place():
+    """A directory that every user may enter."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="partita-", dir="/tmp"))
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 def up(*words):
@@ -88,11 +101,46 @@ def test_a_place_that_others_cannot_enter_is_refused(tmp_path):
 
 @pytest.mark.parametrize("words", [
     ["--listen", "8080"], ["--issuer", "ftp://x"], ["--issuer", "https://x/path"], ["--instances", "op-token"], ["--instances", "op-nobody=2"],
-    ["--instances", "op-token=0"], ["--set", "novalue"], ["--tls-cert", "/x"],
+    ["--instances", "op-token=0"], ["--set", "novalue"], ["--tls-cert", "/x"], ["--dir", "/tmp/a b"], ["--dir", "/tmp/a;b"],
 ], ids=" ".join)
 def test_wrong_words_are_refused(words):
     done = up("--built", BUILD, *words)
     assert done.returncode == 2 and "usage:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_build_directory_without_programs_is_one_sentence(place):
+    done = up("--dir", str(place / "x"), "--built", str(place), "--listen", f"127.0.0.1:{free_port()}", "--playground-listen",
+              f"127.0.0.1:{free_port()}", "--detach")
+    assert done.returncode == 1 and "--built names" in done.stderr and "Traceback" not in done.stderr
+    assert not os.path.exists(place / "x" / "up.pid")
+
+
+@pytest.mark.parametrize("words, origin", [
+    (["--listen", "127.0.0.1:7000"], "http://localhost:8081"),
+    (["--tls"], "https://localhost:8081"),
+    (["--tls", "--issuer", "https://login.example.org"], "https://login.example.org:8081"),
+    (["--tls-cert", "/c", "--tls-key", "/k", "--issuer", "https://login.example.org:444"], "https://login.example.org:8081"),
+    (["--issuer", "https://login.example.org"], "http://localhost:8081"),  # somebody else ends TLS in front of us
+], ids=str)
+def test_the_playground_has_an_origin_that_its_certificate_fits(words, origin):
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); sys.argv[1:2] = ['--source', '.']; import up; "
+            "print(up.playground_origin(up.arguments()))")
+    done = subprocess.run([sys.executable, "-B", "-c", code, os.path.join(ROOT, "deploy/lib"), *words], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.strip() == origin
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(place):
+    for wait in (0.3, 0.8, 1.2):
+        with subprocess.Popen([os.path.join(ROOT, "deploy/up"), "--dir", str(place), "--built", BUILD, "--listen",
+                               f"127.0.0.1:{free_port()}", "--playground-listen", f"127.0.0.1:{free_port()}"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            time.sleep(wait)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=40)[0]
+        assert b"Traceback" not in said, said
+        assert not os.path.ismount(place / "run") and not os.path.exists(place / "up.pid"), wait
+        assert subprocess.run(["pgrep", "-f", str(place)], capture_output=True, text=True, check=False).stdout == "", wait
 
 
 def test_stop_and_a_second_run_that_goes_on(door):
@@ -106,9 +154,51 @@ def test_stop_and_a_second_run_that_goes_on(door):
     assert not os.path.ismount(os.path.join(door.dir, "run"))
     refused = up("--dir", door.dir, *[word.replace(str(door.port), str(free_port())) for word in door.options])
     assert refused.returncode == 1 and "issuer" in refused.stderr and "Traceback" not in refused.stderr
+    assert not os.path.ismount(os.path.join(door.dir, "run")) and not os.path.exists(os.path.join(door.dir, "up.pid"))
     bad = up("--dir", door.dir, *door.options, "--set", "op-token.no_such_setting=1")
     assert bad.returncode == 1 and "no_such_setting" in bad.stdout + bad.stderr and "Traceback" not in bad.stderr
     door.start()
     assert door.info["client"] == client
     refreshed = token_request(door, client, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert refreshed.status_code == 200, refreshed.text
+
+
+def test_a_first_run_that_was_cut_short_is_gone_on_with(door):
+    door.stop()
+    os.unlink(os.path.join(door.dir, "demo.json"))  # the account is there, what was noted about it is not
+    door.start()
+    assert sign_in(door, door.info["client"])["id_token"]
+
+
+def test_a_strict_umask_does_not_keep_the_servers_out(start_partita):
+    before = os.umask(0o077)
+    try:
+        strict = start_partita()
+    finally:
+        os.umask(before)
+    assert sign_in(strict, strict.info["client"])["id_token"]
+    for name in ("up.json", "demo.json"):
+        assert stat.S_IMODE(os.stat(os.path.join(strict.dir, name)).st_mode) == 0o600
+
+
+def test_legal_requests_of_any_length_pass_the_balancer(door):
+    """Redirects of 8 KiB and more: nginx holds 4 KiB of a head unless told otherwise."""
+    client = door.add_client("Long", "http://localhost:9/cb?x=" + "y" * 1000)
+    for mode in ("query", "fragment"):
+        for state in ("x" * 2048, "%" * 1800):
+            person = Person(door)
+            request, _ = request_for(client["client_id"], client["redirect_uris"][0], state=state, response_mode=mode)
+            assert person.authorize(request).get("state") == state, mode
+            posted = person.http.post(door.issuer + "/authorize", data=request, allow_redirects=False, timeout=20)
+            assert posted.status_code in (200, 303), posted.status_code
+
+
+def test_what_nginx_logs_quotes_no_request(door):
+    requests.get(door.issuer + "/authorize?login_hint=jane@example.org&state=" + "x" * 9000, timeout=10)
+    for server in door.info["servers"]:
+        if server["name"] == "op-userinfo":
+            os.kill(server["pid"], signal.SIGKILL)
+    requests.get(door.issuer + "/userinfo?access_token=abcdefg", timeout=20)
+    with open(os.path.join(door.dir, "log", "nginx-error.log"), encoding="utf-8") as file:
+        text = file.read()
+    assert "jane" not in text and "abcdefg" not in text and "GET /" not in text and "POST /" not in text
