@@ -28,6 +28,8 @@ struct attempt {
     const char *username, *password;
     Rec__User *user;          /* NULL: no such account, or not to be used */
     Rec__Password *stored;
+    char *new_phc;            /* of the present cost, to replace stored; NULL: that is fine as it is */
+    bool tried_again;
     struct session_start start;
 };
 
@@ -189,9 +191,16 @@ static void wrong(struct attempt *attempt)
     let_try_again(attempt, "sign_in.wrong");
 }
 
+static void try_password(struct attempt *attempt);
+
 static void is_established(enum op_err result, void *arg)
 {
     struct attempt *attempt = arg;
+    if (result == OP_MISMATCH && !attempt->tried_again) {
+        attempt->tried_again = true; /* perhaps it was only hashed anew, at a sign-in elsewhere */
+        try_password(attempt);
+        return;
+    }
     if (result == OP_MISMATCH) {
         wrong(attempt);
         return;
@@ -203,6 +212,8 @@ static void is_established(enum op_err result, void *arg)
         metrics_count("partita_sign_ins_total", 1);
         log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace_id, "user_id",
                   attempt->user->user_id, "sid", attempt->start.sid, NULL);
+        if (attempt->new_phc != NULL)
+            stored_password_refresh(attempt->user->user_id, attempt->stored->phc, attempt->new_phc);
         go_on(attempt);
     }
 }
@@ -220,8 +231,7 @@ static void is_verified(enum op_err result, const char *new_phc, void *arg)
         .new_cookie = mem_secret(rand_token(attempt->req, 32)),
         .new_sid = rand_token(attempt->req, 16),
     };
-    if (new_phc != NULL)
-        stored_password_refresh(attempt->user->user_id, attempt->stored->phc, new_phc);
+    attempt->new_phc = new_phc == NULL ? NULL : mem_secret(mem_strdup(attempt, new_phc));
     kv_run(server_kv(), KV_SESSIONS, establish, is_established, attempt);
 }
 
@@ -251,6 +261,11 @@ static void has_found(enum op_err result, void *arg)
         busy(attempt);
 }
 
+static void try_password(struct attempt *attempt)
+{
+    kv_run(server_kv(), KV_READ_ONLY, find_account, has_found, attempt);
+}
+
 static void is_counted(enum op_err result, unsigned wait, void *arg)
 {
     struct attempt *attempt = arg;
@@ -262,7 +277,7 @@ static void is_counted(enum op_err result, unsigned wait, void *arg)
         http_set_fieldf(attempt->req, "Retry-After", "%u", wait);
         show_again(attempt, 429, "sign_in.throttled", wait);
     } else {
-        kv_run(server_kv(), KV_READ_ONLY, find_account, has_found, attempt);
+        try_password(attempt);
     }
 }
 

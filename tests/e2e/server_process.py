@@ -41,9 +41,9 @@ class Home:
                 file.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
             file.write(text)
 
-    def opctl(self, *words):
+    def opctl(self, *words, secret=None):
         done = subprocess.run([os.path.join(BUILD, "opctl/opctl"), "--config", self.conf, *words, "--json"],
-                              capture_output=True, text=True, timeout=30, check=False)
+                              input=secret, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
