@@ -1,7 +1,9 @@
 """One sign-in through every server it needs: the least that must always work."""
+import concurrent.futures
+
 import requests
 
-from person import Person, sign_in, token_request
+from person import Page, Person, request_for, sign_in, token_request
 
 
 def test_discovery_names_what_works(partita):
@@ -27,3 +29,19 @@ def test_a_second_client_needs_no_second_password(partita):
     sign_in(partita, client, person=person)
     person.password = "not needed again"
     assert sign_in(partita, client, person=person)["id_token"]
+
+
+def test_a_right_password_is_right_while_its_hash_is_made_anew(start_partita):
+    """opctl hashed it at another cost than op-auth wants: the first to sign in stores it anew, at the same moment as others."""
+    dear = start_partita("--set", "op-auth.password_iterations=3", "--instances", "op-auth=2")
+    request, _ = request_for(dear.info["client"]["client_id"], dear.info["client"]["redirect_uris"][0])
+    people = [Person(dear) for _ in range(8)]
+
+    def send_password(person):
+        page = person.http.get(dear.issuer + "/authorize", params=request, timeout=30)
+        sent = person.answer(page, Page(page.text), True)
+        return Page(person.follow(sent)[0].text).title
+
+    with concurrent.futures.ThreadPoolExecutor(len(people)) as pool:
+        titles = list(pool.map(send_password, people))
+    assert not [title for title in titles if "Sign in" in title], titles
