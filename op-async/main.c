@@ -1,15 +1,67 @@
 /* op-async: the only way out of the house. Fetches the documents that other servers wish for. */
+#include "remote.h"
 #include "runtime/server.h"
+#include "store/remote.h"
+
+enum { DAY = 86400, KIB = 1024 };
+
+static const struct conf_item CONF[] = {
+    {.name = "outside_allowed", .type = CONF_LIST, .def = "", .max = 100, .target = &remote_settings.allowed,
+     .check = address_guard_check,
+     .help = "What may be reached beside public addresses: addresses, networks such as 10.0.0.0/8, host names, and "
+             ".domain for all names below a domain."},
+    {.name = "outside_ca_file", .type = CONF_PATH, .def = "", .max = 512, .target = &remote_settings.ca_file,
+     .help = "Certificate authorities (PEM) that are believed outside, instead of the system's."},
+    {.name = "fetch_timeout", .type = CONF_DURATION, .def = "10s", .min = 1, .max = 30, .unit = "s",
+     .target = &remote_settings.timeout, .help = "How long a fetch may take, from the start to the end of the answer."},
+    {.name = "fetch_stall_timeout", .type = CONF_DURATION, .def = "3s", .min = 1, .max = 30, .unit = "s",
+     .target = &remote_settings.stall, .help = "How long an answer may come at less than 128 bytes a second."},
+    {.name = "document_size_max", .type = CONF_SIZE, .def = "64KiB", .min = 1, .max = 256 * KIB, .unit = "bytes",
+     .target = &remote_settings.size_max, .help = "The largest document that is fetched."},
+    {.name = "fetches_max", .type = CONF_NUMBER, .def = "32", .min = 1, .max = 1000, .unit = "fetches",
+     .target = &remote_settings.fetches_max, .help = "Documents that are fetched at a time."},
+    {.name = "host_fetches_max", .type = CONF_NUMBER, .def = "4", .min = 1, .max = 1000, .unit = "fetches",
+     .target = &remote_settings.host_fetches_max, .help = "Documents that are fetched from one host at a time."},
+    {.name = "freshness", .type = CONF_DURATION, .def = "10min", .min = 1, .max = DAY, .unit = "s",
+     .target = &remote_settings.freshness.otherwise,
+     .help = "How long a document is used without asking again when its answer does not say (Cache-Control)."},
+    {.name = "freshness_min", .type = CONF_DURATION, .def = "1min", .min = 1, .max = DAY, .unit = "s",
+     .target = &remote_settings.freshness.min, .help = "The least, whatever the answer says."},
+    {.name = "freshness_max", .type = CONF_DURATION, .def = "1h", .min = 1, .max = 7 * DAY, .unit = "s",
+     .target = &remote_settings.freshness.max, .help = "The most, whatever the answer says."},
+    {.name = "failure_memory", .type = CONF_DURATION, .def = "1min", .min = 1, .max = REMOTE_FAILURE_MAX, .unit = "s",
+     .target = &remote_settings.failure_memory, .help = "How long nobody asks again after a fetch that failed."},
+    {.name = "stale_lifetime", .type = CONF_DURATION, .def = "1d", .min = 1, .max = 30 * DAY, .unit = "s",
+     .target = &remote_settings.stale_lifetime,
+     .help = "How long a document goes on being used while it cannot be fetched again, since it was fetched."},
+};
 
 static const struct kv_store STORES[] = {{KV_REMOTE, true}, {KV_GUARD, true}};
+
+static struct remote *remote;
+
+static enum op_err start(struct server *server, const char **ret_why)
+{
+    return remote_start(server, server_base(), server_kv(), &remote, ret_why);
+}
+
+static void stop(struct server *server)
+{
+    (void)server;
+    remote_stop(remote);
+}
 
 int main(int argc, char **argv)
 {
     static const struct server_description description = {
         .name = "op-async",
         .purpose = "What leaves the house: documents that clients publish elsewhere.",
+        .conf = CONF,
+        .conf_count = sizeof CONF / sizeof *CONF,
         .stores = STORES,
         .store_count = sizeof STORES / sizeof *STORES,
+        .start = start,
+        .stop = stop,
     };
     return server_run(&description, argc, argv);
 }

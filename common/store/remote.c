@@ -7,6 +7,20 @@
 
 static const struct repository DOCUMENTS = {&TABLE_DOCUMENTS, &rec__document__descriptor, NULL};
 
+bool remote_is_usable(const Rec__Document *document, int64_t since_ms, int64_t now_ms)
+{
+    return document != NULL && document->has_body && document->fetched_ms >= since_ms && document->fetched_ms <= now_ms;
+}
+
+enum remote_worth remote_judge(const Rec__Document *document, int64_t since_ms, int64_t now_ms)
+{
+    int64_t now = now_ms / 1000;
+    if (remote_is_usable(document, since_ms, now_ms) && now < document->fresh_until)
+        return REMOTE_FRESH;
+    bool failing = document != NULL && document->retry_at > now && document->retry_at - now <= REMOTE_FAILURE_MAX;
+    return failing ? REMOTE_FAILING : REMOTE_WANTED;
+}
+
 enum op_err remote_get(struct kv_txn *txn, const void *ctx, const char *url, Rec__Document **ret)
 {
     return repository_get(txn, &DOCUMENTS, digest_sha256_of(ctx, url), ctx, ret);

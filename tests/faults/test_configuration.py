@@ -16,7 +16,7 @@ OWN = {
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
     "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d"],
-    "op-async": [],
+    "op-async": ["outside_allowed = https://keys.example", "fetch_timeout = 1h"],
 }
 BAD = """; what follows is bad, but for this line
 name = My House

@@ -48,6 +48,46 @@ static void documents_by_url(void **state)
     RUN(KV_REMOTE, put_and_get, a_newer_one_stays);
 }
 
+static void what_a_document_is_worth(void **state)
+{
+    (void)state;
+    enum { NOW = 1000000 };
+    static const struct {
+        const char *what;
+        bool has_body;
+        int64_t fetched, fresh_until, retry_at; /* seconds from now */
+        int64_t since;                          /* the same; -NOW: none */
+        enum remote_worth worth;
+        bool usable;
+    } rows[] = {
+        {"a fresh one", true, -10, 50, 0, -NOW, REMOTE_FRESH, true},
+        {"no longer fresh", true, -60, 0, 0, -NOW, REMOTE_WANTED, true},
+        {"fresh, but from before", true, -10, 50, 0, -5, REMOTE_WANTED, false},
+        {"fresh and from after", true, -5, 50, 0, -5, REMOTE_FRESH, true},
+        {"from the future: the clock was set back", true, 1, 50, 0, -NOW, REMOTE_WANTED, false},
+        {"stale, and it failed", true, -60, -1, 30, -NOW, REMOTE_FAILING, true},
+        {"fresh, though asking again failed", true, -60, 50, 30, -NOW, REMOTE_FRESH, true},
+        {"asked again in vain", true, -60, 50, 30, -5, REMOTE_FAILING, false},
+        {"never there", false, 0, 0, 30, -NOW, REMOTE_FAILING, false},
+        {"never there, time to try again", false, 0, 0, 0, -NOW, REMOTE_WANTED, false},
+        {"a failure from the future", false, 0, 0, REMOTE_FAILURE_MAX + 1, -NOW, REMOTE_WANTED, false},
+        {"a long failure", false, 0, 0, REMOTE_FAILURE_MAX, -NOW, REMOTE_FAILING, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Rec__Document document = REC__DOCUMENT__INIT;
+        document.has_body = rows[i].has_body;
+        document.fetched_ms = (NOW + rows[i].fetched) * 1000;
+        document.fresh_until = NOW + rows[i].fresh_until;
+        document.retry_at = NOW + rows[i].retry_at;
+        int64_t since = (NOW + rows[i].since) * 1000;
+        if (remote_judge(&document, since, NOW * 1000LL) != rows[i].worth ||
+            remote_is_usable(&document, since, NOW * 1000LL) != rows[i].usable)
+            fail_msg("%s", rows[i].what);
+    }
+    assert_int_equal(remote_judge(NULL, 0, NOW), REMOTE_WANTED);
+    assert_false(remote_is_usable(NULL, 0, NOW));
+}
+
 enum { MANY = 40, EVICTED = 16 };
 
 static size_t count_documents(struct kv_txn *txn, struct script *script)
@@ -91,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_by_url),
+        cmocka_unit_test(what_a_document_is_worth),
         cmocka_unit_test(room_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
