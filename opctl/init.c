@@ -73,10 +73,15 @@ static int read_sizes(struct init *init)
 
 /* --- one environment --- */
 
+/* Whether all its files are there; some may be after a crash, or when somebody removed one. */
 static bool is_made(const void *ctx, enum kv_env env)
 {
+    static const char *const files[] = {"data.mdb", "lock.mdb", "bell"};
     struct stat status;
-    return stat(mem_printf(ctx, "%s/data.mdb", layout_dir(ctx, env)), &status) == 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (stat(mem_printf(ctx, "%s/%s", layout_dir(ctx, env), files[i]), &status) != 0)
+            return false;
+    return true;
 }
 
 struct record_job {
@@ -182,7 +187,10 @@ static int make_one(struct init *init, enum kv_env env)
     }
     if (err == OP_OK)
         err = layout_set_files(ctx, env, init->unowned, &why);
-    return err != OP_OK ? app_fail("%s", why) : record_one(init, env, made);
+    if (err != OP_OK)
+        return app_fail("%s", why);
+    int status = check_one(init, env);
+    return status != APP_OK ? status : record_one(init, env, made);
 }
 
 static int make_environments(struct init *init)

@@ -27,6 +27,7 @@ struct kv_database {
     MDB_dbi main;
     enum kv_env env;
     const char *dir;
+    struct kv_file data, lock; /* those that LMDB holds */
     const char *error; /* what LMDB said last to the writer; a constant, or the buffer */
     char error_buffer[128];
 };
@@ -166,6 +167,8 @@ enum op_err kv_database_open(const void *ctx, const char *dir, enum kv_env env, 
         goto out;
     struct kv_database *db = mem_new(ctx, struct kv_database);
     *db = (struct kv_database){.lmdb = lmdb, .env = env, .dir = mem_strdup(db, dir), .error = ""};
+    db->data = kv_file_note(db, dir, "data.mdb");
+    db->lock = kv_file_note(db, dir, "lock.mdb");
     talloc_set_destructor(db, database_close);
     mdb_reader_check(lmdb, &dead);
     code = open_main(db);
@@ -421,6 +424,18 @@ static int batch_measure(struct kv_batch *batch, const MDB_envinfo *info)
     return code;
 }
 
+/* What somebody did to the files, or NULL. */
+static const char *find_tampering(const struct kv_database *db, MDB_txn *parent, const MDB_envinfo *info)
+{
+    if (!kv_file_is_there(&db->lock))
+        return "lock.mdb was removed or replaced";
+    if (!kv_file_is_there(&db->data))
+        return "data.mdb was removed or replaced";
+    if (mdb_txn_id(parent) != info->me_last_txnid + 1)
+        return "lock.mdb was written to by something else (its transaction id does not follow data.mdb's)";
+    return NULL;
+}
+
 enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_batch *ret)
 {
     MDB_txn *parent;
@@ -429,18 +444,21 @@ enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshot
     if (code != MDB_SUCCESS)
         return database_result(db, code);
     struct kv_batch batch = {.db = db, .snapshots = snapshots, .parent = parent};
-    bool tampered = false;
+    const char *tampering = NULL;
     code = mdb_env_info(db->lmdb, &info);
     if (code == MDB_SUCCESS)
-        tampered = mdb_txn_id(parent) != info.me_last_txnid + 1;
-    if (code == MDB_SUCCESS && !tampered)
+        tampering = find_tampering(db, parent, &info);
+    if (code == MDB_SUCCESS && tampering == NULL)
         code = batch_measure(&batch, &info);
-    if (code == MDB_SUCCESS && !tampered) {
+    if (code == MDB_SUCCESS && tampering == NULL) {
         *ret = batch;
         return OP_OK;
     }
     mdb_txn_abort(parent);
-    return tampered ? OP_MISMATCH : database_result(db, code);
+    if (tampering == NULL)
+        return database_result(db, code);
+    db->error = tampering;
+    return OP_MISMATCH;
 }
 
 static size_t less(size_t from, size_t amount)

@@ -61,7 +61,8 @@ must_check enum op_err kv_open(const void *ctx, const struct kv_config *config, 
  * whatever the umask, with the map size given in bytes (0: the environment's default), recorded for
  * everyone. The directory must exist; groups are the caller's to set. What a broken-off call left is
  * completed. OP_EXISTS: it is already made (nothing is changed); else *ret_why is one line owned by
- * ctx: OP_ABSENT (no such directory), OP_FULL, OP_BROKEN. Blocks. */
+ * ctx: OP_ABSENT (no such directory), OP_BUSY (its lock.mdb is gone, and a process still writes it), OP_FULL,
+ * OP_BROKEN. Blocks. */
 must_check enum op_err kv_create(const void *ctx, const char *dir, enum kv_env env, size_t map_size,
                                  const char **ret_why);
 

@@ -69,6 +69,30 @@ static enum op_err make_file(const void *ctx, const char *path, mode_t mode, boo
     return err;
 }
 
+/* Whether another process has it open for writing; false where that cannot be told. */
+static bool in_use(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    /* A read lease is granted while nobody has the file open for writing. */
+    bool is = fcntl(fd, F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+    close(fd);
+    return is;
+}
+
+/* A second lock file beside the one that running servers hold would let two write at once. */
+static enum op_err check_unused(const void *ctx, const char *dir, const char **ret_why)
+{
+    char *data = mem_printf(ctx, "%s/data.mdb", dir), *lock = mem_printf(ctx, "%s/lock.mdb", dir);
+    bool lost = access(lock, F_OK) != 0 && in_use(data);
+    if (lost)
+        *ret_why = mem_printf(ctx, "%s is gone, while a server that runs has %s open: stop every server first", lock, data);
+    talloc_free(data);
+    talloc_free(lock);
+    return lost ? OP_BUSY : OP_OK;
+}
+
 enum op_err kv_files_create(const void *ctx, const char *dir, const char **ret_why)
 {
     static const struct {
@@ -77,13 +101,30 @@ enum op_err kv_files_create(const void *ctx, const char *dir, const char **ret_w
         bool may_be_empty;
     } files[] = {{"data.mdb", 0664, false}, {"lock.mdb", 0660, true}, {"bell", 0664, true}};
     unsigned made = 0;
-    enum op_err err = OP_OK;
+    enum op_err err = check_unused(ctx, dir, ret_why);
     for (size_t i = 0; i < sizeof files / sizeof *files && err == OP_OK; i++) {
         char *path = mem_printf(ctx, "%s/%s", dir, files[i].name);
         err = make_file(ctx, path, files[i].mode, files[i].may_be_empty, &made, ret_why);
         talloc_free(path);
     }
     return err == OP_OK && made == 0 ? OP_EXISTS : err;
+}
+
+struct kv_file kv_file_note(const void *ctx, const char *dir, const char *name)
+{
+    struct kv_file file = {.path = mem_printf(ctx, "%s/%s", dir, name)};
+    struct stat info;
+    if (stat(file.path, &info) == 0) {
+        file.device = info.st_dev;
+        file.inode = info.st_ino;
+    }
+    return file;
+}
+
+bool kv_file_is_there(const struct kv_file *file)
+{
+    struct stat info;
+    return stat(file->path, &info) == 0 && info.st_dev == file->device && info.st_ino == file->inode;
 }
 
 enum op_err kv_files_sync(const void *ctx, const char *dir, const char **ret_why)

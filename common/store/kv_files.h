@@ -1,5 +1,7 @@
 #pragma once
 /* The files of an environment and who may do what with them. Only kv includes this. Everything blocks. */
+#include <sys/types.h>
+
 #include "store/kv.h"
 
 /* That this process may open the environment in dir, for writing or only for reading. LMDB would go
@@ -9,8 +11,17 @@ must_check enum op_err kv_files_check(const void *ctx, const char *dir, enum kv_
                                       const char **ret_why);
 
 /* Makes those of data.mdb, lock.mdb and bell that are missing, empty and with their modes.
- * OP_EXISTS: all are there and data.mdb is not empty; OP_ABSENT, OP_FULL, OP_BROKEN as kv_create. */
+ * OP_EXISTS: all are there and data.mdb is not empty; OP_ABSENT, OP_BUSY, OP_FULL, OP_BROKEN as kv_create. */
 must_check enum op_err kv_files_create(const void *ctx, const char *dir, const char **ret_why);
+
+/* A file as it is now, to ask later whether its name still stands for it. path is owned by ctx. */
+struct kv_file {
+    const char *path;
+    dev_t device;
+    ino_t inode;
+};
+struct kv_file kv_file_note(const void *ctx, const char *dir, const char *name);
+bool kv_file_is_there(const struct kv_file *file);
 
 /* Makes the names in dir durable. OP_BROKEN. */
 must_check enum op_err kv_files_sync(const void *ctx, const char *dir, const char **ret_why);

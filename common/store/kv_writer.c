@@ -121,7 +121,10 @@ static void judge(struct kv_writer *writer, enum op_err result, bool nearly_full
         writer->full_at = now;
         set_trouble(writer, OP_FULL);
     } else if (result == OP_BROKEN || result == OP_MISMATCH) {
-        writer->tampered = writer->tampered || result == OP_MISMATCH;
+        if (result == OP_MISMATCH && !writer->tampered) {
+            writer->tampered = true;
+            writer->trouble = OP_OK; /* whatever was told before */
+        }
         set_trouble(writer, OP_BROKEN);
     } else if (!nearly_full && now - writer->full_at > QUIET_US) {
         set_trouble(writer, OP_OK);
@@ -385,11 +388,8 @@ bool kv_writer_deliver(struct kv_writer *writer)
 static char *describe_trouble(const struct kv_writer *writer)
 {
     if (writer->tampered)
-        return mem_printf(NULL,
-                          "%s/lock.mdb was written to by something else (its transaction id does not follow "
-                          "data.mdb's): nothing more is written here; stop every server, find out who did it, start "
-                          "again",
-                          writer->dir);
+        return mem_printf(NULL, "%s/%s: nothing more is written here; stop every server, find out who did it, "
+                                "run `opctl init`, start again", writer->dir, writer->reason);
     if (writer->trouble == OP_OK)
         return mem_printf(NULL, "%s/data.mdb: writes succeed again", writer->dir);
     if (writer->trouble == OP_FULL)

@@ -50,7 +50,7 @@ struct kv_batch {
     enum op_err refused; /* the first hard error of a work */
 };
 
-/* Waits for the writer lock of the environment. OP_MISMATCH: the lock file is not what LMDB left there:
+/* Waits for the writer lock of the environment. OP_MISMATCH: the files are not what LMDB left there:
  * nothing may be written; OP_FULL, OP_BROKEN. Blocks. */
 must_check enum op_err kv_batch_begin(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_batch *ret);
 /* Runs one work in a child transaction, kept when the result is OP_OK. *ret_refused: the result is not
