@@ -130,7 +130,7 @@ def partita_tls(start_partita):
 
 @pytest.fixture(scope="session")
 def partita_odd(start_partita):
-    """Forms and ID tokens with short lives, a third language that is only a file, and the operator's own name, logo and contact."""
+    """Forms and ID tokens with short lives, PKCE plain allowed, a third language that is only a file, and the operator's own name, logo and contact."""
     directory = tempfile.mkdtemp(prefix="partita-share-", dir="/tmp")
     os.chmod(directory, 0o755)  # op-auth is a user of its own
     share, logo = os.path.join(directory, "share"), os.path.join(directory, "logo.svg")
@@ -139,7 +139,7 @@ def partita_odd(start_partita):
     with open(os.path.join(share, "locales/eo.ini"), "w", encoding="utf-8") as file:
         file.write("# Esperanto, some of it\nsign_in.title = Ensaluti\nfield.password = Pasvorto\n"
                    "problem.client.title = Tiu programo ne estas konata ĉi tie\n")
-    settings = {"op-auth.form_lifetime": "10s", "all.id_token_lifetime": "1s", "all.share_dir": share, "all.locales": "en de eo",
+    settings = {"op-auth.form_lifetime": "10s", "all.id_token_lifetime": "1s", "all.share_dir": share, "all.locales": "en de eo", "all.allow_plain_pkce": "yes",
                 "all.name": "Haus & Hof", "all.contact": "help@example.org", "all.logo": logo}
     yield start_partita(*(word for name, value in settings.items() for word in ("--set", f"{name}={value}")))
     shutil.rmtree(directory)

@@ -8,7 +8,7 @@ import requests
 from chrome import find, open_chrome
 from person import answer_of, request_for, token_request
 from receiver import Receiver
-from test_tokens import claims_of, userinfo
+from test_tokens import claims_of, header_of, userinfo
 from visitor import CALLBACK, PASSWORD, Visitor, new_client, new_user
 
 ACR = "urn:partita:acr:password"
@@ -131,6 +131,28 @@ def test_login_hint(partita, world):
     assert seen.refused and seen.field("username") == "somebody else", "what was typed stays"
 
 
+# (user name, password, what the page says; None: signed in)
+TYPED = [
+    ("{name}", PASSWORD, None), ("  {name} ", PASSWORD, None), ("{NAME}", PASSWORD, None), ("{name}", " " + PASSWORD, "do not belong together"),
+    ("{name}", PASSWORD.upper(), "do not belong together"), ("", PASSWORD, "enter your user name"), ("   ", PASSWORD, "enter your user name"),
+    ("{name}", "", "enter your password"), ("x" * 300, "x", "longer than any can be"), ("{name}", "x" * 1025, "longer than any can be"),
+    ("{name}\x01", PASSWORD, "do not belong together"), ("näme \U0001f600", "x", "do not belong together"), ("' OR 1=1 --", "x", "do not belong together"),
+]
+
+
+def test_what_is_typed(partita, world):
+    name = new_user(partita)
+    for username, password, words in TYPED:
+        visitor = Visitor(partita)
+        username = username.replace("{name}", name).replace("{NAME}", name.upper())
+        seen = visitor.send(visitor.ask(world["own"]), "sign-in", {"username": username, "password": password})
+        if words is None:
+            assert seen.kind == "code"
+        else:
+            assert seen.kind == "sign-in" and words in seen.text and visitor.cookie() is None
+            assert "<b>" not in seen.text and seen.field("username") == (username.strip() if len(username) < 256 else "")
+
+
 def test_id_token_hint_of_another(partita, world):
     visitor = Visitor(partita, world["bob"].username)
     seen = visitor.fill_in(visitor.ask(world["own"], id_token_hint=world["hint"]))
@@ -148,6 +170,19 @@ def test_an_expired_id_token_hint(partita_odd):
     assert visitor.ask(client, id_token_hint=hint[:-2] + "xx", prompt="none").kind == "invalid_request"
 
 
+def test_an_id_token_hint_after_a_rotation_of_keys(partita_odd):
+    """Retired keys still tell whom a hint names."""
+    visitor, client = Visitor(partita_odd, new_user(partita_odd)), new_client(partita_odd, "--first-party")
+    hint = visitor.tokens(client)["id_token"]
+    partita_odd.opctl("key", "rotate")
+    deadline = time.monotonic() + 15
+    while header_of(visitor.tokens(client)["id_token"])["kid"] == header_of(hint)["kid"]:
+        assert time.monotonic() < deadline, "no other key signs"
+        time.sleep(0.1)
+    assert visitor.ask(client, id_token_hint=hint, prompt="none").kind == "code"
+    assert visitor.get("/logout", id_token_hint=hint).kind == "You are signed out"
+
+
 def test_select_account(partita, world):
     visitor, other = Visitor(partita, world["bob"].username), new_user(partita)
     before = claims_of(visitor.tokens(world["own"])["id_token"])
@@ -156,6 +191,8 @@ def test_select_account(partita, world):
     assert visitor.send(seen, "select-account", button=("account", "this")).kind == "code"
     seen = visitor.send(visitor.ask(world["own"], prompt="select_account"), "select-account", button=("account", "other"))
     assert seen.kind == "sign-in" and seen.field("username") == ""
+    seen = visitor.fill_in(seen, other, "wrong")
+    assert seen.refused and seen.field("username") == other, "still another account, not the present one"
     assert visitor.fill_in(seen, other).kind == "code"
     after = claims_of(visitor.tokens(world["own"])["id_token"])
     assert after["sub"] != before["sub"] and after["sid"] != before["sid"]
@@ -218,6 +255,16 @@ def test_response_modes(world, mode, outcome, more):
     assert answer.pop("state") == world["ann"].request["state"] and answer.pop("iss") == world["partita"].issuer
     description = answer.pop("error_description", None)
     assert set(answer) == {"code"} if outcome == "code" else answer == {"error": outcome} and description
+
+
+def test_plain_pkce_where_a_setting_allows_it(partita_odd):
+    visitor, client = Visitor(partita_odd, new_user(partita_odd)), new_client(partita_odd, "--public", "--first-party")
+    verifier = "v" * 43
+    for method, sent, status in (("plain", verifier, 200), (None, verifier, 200), ("plain", "w" * 43, 400), ("S256", verifier, 400)):
+        seen = visitor.go_on(visitor.ask(client, code_challenge=verifier, code_challenge_method=method))
+        answer = token_request(partita_odd, client, sent, grant_type="authorization_code", code=seen.answer["code"], redirect_uri=CALLBACK)
+        assert answer.status_code == status, method
+    assert visitor.ask(client, code_challenge=None, code_challenge_method=None).kind == "invalid_request", "a public client needs one"
 
 
 def test_a_redirect_uri_with_a_query_keeps_it(partita, world):

@@ -40,6 +40,14 @@ def open_form(partita, world, kind):
     return visitor, seen, form, fields, button
 
 
+@pytest.fixture(scope="module", autouse=True)
+def old_forms(partita_odd):
+    """(when, kind -> form): opened before all the rest, so that they grow old meanwhile."""
+    world = {"own": new_client(partita_odd, "--first-party"), "third": new_client(partita_odd)}
+    forms = {kind: open_form(partita_odd, world, kind) for kind in FORMS}
+    return time.monotonic(), forms
+
+
 def send(visitor, seen, form, fields, button):
     form.fields = []
     return visitor.seen(visitor.submit(seen.response, form, fields, button))
@@ -105,19 +113,6 @@ def test_nothing_of_that_changed_anything(partita, world):
         assert Visitor(partita, visitor.username).enter().form("password"), "the password is what it was"
 
 
-def test_forms_too_old(partita_odd):
-    world = {"own": new_client(partita_odd, "--first-party"), "third": new_client(partita_odd)}
-    opened = {kind: open_form(partita_odd, world, kind) for kind in FORMS}
-    time.sleep(10.5)
-    for kind, (visitor, seen, form, fields, button) in opened.items():
-        seen = send(visitor, seen, form, fields, button)
-        assert "open for too long" in seen.text and seen.status == 400, kind
-        then = offers_a_way_on(visitor, seen)
-        expected = {"sign-in": "sign-in", "sign-in of the account": "sign-in", "consent": "consent", "select-account": "select-account",
-                    "logout": "logout"}.get(kind, "account")
-        assert then.kind == expected or (expected == "account" and then.form("password")), kind
-
-
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_form_sent_twice(partita, world, kind):
     """A double click, or Back and once more: the second time is no trouble either."""
@@ -150,6 +145,61 @@ def test_a_second_tab(partita, world):
     seen = visitor.decide(four, "allow")
     assert seen.kind == "consent" and world["name"] in seen.text, "another account has to be asked itself"
     assert "answer was not used" in visitor.send(account, "sign-out-everywhere").text
+
+
+# What somebody changed while a form was open, and what the form leads to then.
+CHANGES = [
+    ("the client is disabled", "consent", lambda p, v, c: p.opctl("client", "disable", c["client_id"]), "not known here"),
+    ("the client is removed", "sign-in", lambda p, v, c: p.opctl("client", "remove", c["client_id"]), "not known here"),
+    ("its redirect_uri", "consent", lambda p, v, c: p.opctl("client", "change", c["client_id"], "--redirect-uri", "https://x.example/"),
+     "cannot be answered"),
+    ("its scopes", "consent", lambda p, v, c: p.opctl("client", "change", c["client_id"], "--scope", "profile"), "invalid_scope"),
+    ("the user is disabled", "consent", lambda p, v, c: p.opctl("user", "disable", v.username), "your answer was not used"),
+    ("the user is disabled, signing in", "sign-in", lambda p, v, c: p.opctl("user", "disable", v.username), "do not belong together"),
+    ("the user is removed", "consent", lambda p, v, c: p.opctl("user", "remove", v.username), "your answer was not used"),
+    ("the password", "sign-in", lambda p, v, c: p.opctl("user", "password", v.username, secret="something else\n"), "do not belong together"),
+    ("the session is ended", "consent", lambda p, v, c: p.opctl("session", "end", "--user", v.username), "your answer was not used"),
+    ("the consent was given elsewhere", "consent", lambda p, v, c: (lambda w: w.go_on(w.ask(c)))(Visitor(p, v.username)), "code"),
+]
+
+
+@pytest.mark.parametrize("row", CHANGES, ids=[row[0] for row in CHANGES])
+def test_what_changed_while_a_form_was_open(partita, row):
+    _, kind, change, expected = row
+    client, visitor = new_client(partita), Visitor(partita, new_user(partita))
+    seen = visitor.ask(client)
+    if kind == "consent":
+        seen = visitor.fill_in(seen)
+    change(partita, visitor, client)
+    seen = visitor.decide(seen, "allow") if kind == "consent" else visitor.fill_in(seen)
+    assert seen.kind == expected if seen.away else expected in seen.text
+    if seen.kind == "problem":
+        assert seen.status == 400
+
+
+def test_a_way_on_is_no_use_in_another_browser(partita, world):
+    """The address that goes on after a sign-in, taken from somebody's history."""
+    visitor, stranger = Visitor(partita, new_user(partita)), Visitor(partita, new_user(partita))
+    seen = visitor.ask(world["own"], prompt="login")
+    form = seen.form("sign-in")
+    answer = visitor.submit(seen.response, form, {"username": visitor.username, "password": PASSWORD})
+    way_on = answer.headers["Location"]
+    assert way_on.startswith("/authorize?interaction=") and visitor.username not in way_on
+    stranger.enter()
+    assert stranger.get(way_on).kind == "sign-in", "prompt=login is not met there"
+    assert Visitor(partita).get(way_on).kind == "sign-in"
+    assert visitor.get(way_on).kind == "code" and visitor.get(way_on).kind == "code", "reloaded in its own"
+    assert visitor.get(way_on[:-4]).kind == "problem"
+
+
+def test_a_decision_of_our_own(partita, world):
+    visitor = Visitor(partita, new_user(partita))
+    for decision in ("maybe", "", "ALLOW", None):
+        seen = visitor.ask(world["third"])
+        if seen.kind == "sign-in":
+            seen = visitor.fill_in(seen)
+        seen = visitor.send(seen, "consent", button=("decision", decision) if decision is not None else None)
+        assert offers_a_way_on(visitor, seen).kind == "consent"
 
 
 def sign_in_with(driver, username):
@@ -236,3 +286,15 @@ def test_a_request_posted_from_another_site_finds_the_session(partita, world):
                 assert receiver.received[-1][1]["state"] == request["state"] and receiver.received[-1][1]["code"]
         finally:
             driver.quit()
+
+
+def test_forms_too_old(old_forms):
+    opened_at, forms = old_forms
+    time.sleep(max(0, opened_at + 10.5 - time.monotonic()))
+    for kind, (visitor, seen, form, fields, button) in forms.items():
+        seen = send(visitor, seen, form, fields, button)
+        assert "open for too long" in seen.text and seen.status == 400, kind
+        then = offers_a_way_on(visitor, seen)
+        expected = {"sign-in": "sign-in", "sign-in of the account": "sign-in", "consent": "consent", "select-account": "select-account",
+                    "logout": "logout"}.get(kind, "account")
+        assert then.kind == expected or (expected == "account" and then.form("password")), kind

@@ -169,6 +169,8 @@ def test_a_full_pool(start_auth):
     signed_in = Visitor(auth, "ann")
     account = signed_in.fill_in(signed_in.get("/account"), password=PASSWORD)
     assert account.form("password")
+    policies = [os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{auth.process.popen.pid}/task")]
+    assert policies.count(os.SCHED_IDLE) == 1 and os.sched_getscheduler(auth.process.popen.pid) == os.SCHED_OTHER
     ready = Visitor(auth, "bob")
     form = ready.get("/account")
     results, statuses = [], []

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from test_tokens import claims_of, refresh, userinfo
-from visitor import CALLBACK, SCOPES, Visitor, new_client, new_user
+from visitor import CALLBACK, PASSWORD, SCOPES, OpAuth, UnixAdapter, Visitor, auth_home, new_client, new_user
 
 NAMES = {"http": ("partita", "partita-browser"), "https": ("__Host-partita", "__Host-partita-browser")}
 
@@ -71,6 +71,38 @@ def test_a_cookie_of_rubbish_is_none(partita, value):
     visitor.http.headers["Cookie"] = f"partita={value}; partita-browser={value}"
     assert visitor.get("/account").kind == "sign-in"
     assert visitor.ask(new_client(partita), prompt="none").kind == "login_required"
+
+
+def test_only_the_name_with_the_prefix_counts_over_tls(partita_tls):
+    visitor, client = Visitor(partita_tls, new_user(partita_tls)), new_client(partita_tls, "--first-party")
+    visitor.enter()
+    cookie = visitor.cookie()
+    visitor.http.cookies.clear()
+    visitor.http.headers["Cookie"] = f"partita={cookie}"
+    assert visitor.ask(client).kind == "sign-in"
+    visitor.http.headers["Cookie"] = f"partita=x; a=b; __Host-partita={cookie}; c"
+    assert visitor.ask(client).kind == "code"
+
+
+def test_any_process_goes_on_where_another_began():
+    """A form that one showed, another takes; what one signed in, another knows; also after a restart."""
+    home = auth_home(balancer_keepalive="0s")
+    try:
+        home.opctl("user", "add", "ann", secret=PASSWORD + "\n")
+        one, two = OpAuth(home), OpAuth(home)
+        visitor = Visitor(one, "ann")
+        form = visitor.get("/account").form("sign-in")
+        fields = dict(form.fields) | {"username": "ann", "password": PASSWORD}
+        visitor.http.mount(one.issuer, UnixAdapter(two.socket))
+        account = visitor.post("/sign-in", fields)
+        assert account.form("password")
+        for process in (one.process, two.process):
+            assert process.end() == 0
+        visitor.http.mount(one.issuer, UnixAdapter(OpAuth(home).socket))
+        assert visitor.get("/account").form("password")
+        assert "signed out everywhere else" in visitor.send(account, "sign-out-everywhere").text
+    finally:
+        home.close()
 
 
 def test_one_session_for_several_clients(partita):
