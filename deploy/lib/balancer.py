@@ -29,6 +29,26 @@ def write_conf(place, issuer, listen, playground_listen, certificate):
         file.write(text)
 
 
+def check(place):
+    """nginx judges what it was given before anything starts: certificates, keys, addresses."""
+    done = subprocess.run(["nginx", "-t", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf")], capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        words = [line for line in done.stderr.split("\n") if "[emerg]" in line] or [done.stderr.strip()]
+        raise Failure(words[0])
+
+
+def answers(listen):
+    """True when somebody accepts connections there."""
+    host, port = listen.rsplit(":", 1)
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
 def start(place):
     log = open(os.path.join(place.logs, "nginx.log"), "ab")
     return subprocess.Popen(["nginx", "-e", os.path.join(place.logs, "nginx-error.log"), "-c", place.at("nginx", "nginx.conf"),

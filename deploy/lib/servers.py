@@ -90,12 +90,12 @@ class Fleet:
         """A process that is no server of ours (nginx): kept running in the same way."""
         self.helpers[start().pid] = (name, start)
 
-    def wait_ready(self, seconds, ended=()):
-        """True once every instance has said READY=1, or when it need not any more."""
+    def wait_ready(self, seconds, front, ended=()):
+        """True once every instance has said READY=1 and front() is true, or when it need not any more."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.turn(0.2)
-            if ended or all(instance.ready for instance in self.instances) and all(map(self.answers_ready, SERVERS)):
+            if ended or all(instance.ready for instance in self.instances) and all(map(self.answers_ready, SERVERS)) and front():
                 return True
         return False
 

@@ -17,6 +17,9 @@ from machine import Failure, Place
 from servers import SERVERS, Fleet
 
 
+OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "--dir", "all.share_dir": "--dir"}
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         prog="deploy/up", description="Builds Partita and runs it on this machine: every server as its own Unix user, nginx in "
@@ -50,7 +53,7 @@ def arguments():
         host, colon, port = getattr(args, option).rpartition(":")
         if not colon or not port.isdigit() or not host:
             parser.error(f"--{option.replace('_', '-')} is ADDRESS:PORT, for example 127.0.0.1:8080")
-    args.issuer = (args.issuer or f"{'https' if secure else 'http'}://localhost:{args.listen.rpartition(':')[2]}").rstrip("/")
+    args.issuer = (args.issuer or f"{'https' if secure else 'http'}://localhost:{args.listen.rpartition(':')[2]}").rstrip("/").lower()
     parts = urlsplit(args.issuer)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
         parser.error("--issuer is https://HOST or https://HOST:PORT")
@@ -59,6 +62,9 @@ def arguments():
         if name not in SERVERS or not 1 <= count <= 64:
             parser.error(f"--instances: a server is one of {', '.join(SERVERS)}, and N is 1 to 64")
     args.settings = split_pairs(parser, args.settings, "--set SERVER.OPTION=VALUE")
+    for name, _ in args.settings:
+        if name in OURS:
+            parser.error(f"--set {name}: {OURS[name]} decides that")
     return args
 
 
@@ -129,6 +135,7 @@ def prepare(place, args, say):
     elif args.tls:
         ca_file, *certificate = balancer.local_certificate(place, urlsplit(args.issuer).hostname)
     balancer.write_conf(place, args.issuer, args.listen, args.playground_listen, certificate)
+    balancer.check(place)
     return ca_file
 
 
@@ -194,7 +201,7 @@ def serve(place, args, say, ready):
             describe()
             tell(args, made, playground, ca_file, place)
             ready()
-        run(place, fleet, ended, is_ready, describe)
+        run(place, args, fleet, ended, is_ready, describe)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
@@ -207,12 +214,12 @@ def serve(place, args, say, ready):
                 os.unlink(path)
 
 
-def run(place, fleet, ended, ready, changed):
+def run(place, args, fleet, ended, ready, changed):
     """Starts the servers and keeps them running until ended has something in it."""
     fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
     fleet.add_helper("nginx", lambda: balancer.start(place))
-    if not fleet.wait_ready(60, ended):
-        late = ", ".join(str(i) for i in fleet.instances if not i.ready)
+    if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen), ended):
+        late = ", ".join(str(i) for i in fleet.instances if not i.ready) or "nginx"
         raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
     if not ended:
         ready()

@@ -102,6 +102,7 @@ def test_a_place_that_others_cannot_enter_is_refused(tmp_path):
 @pytest.mark.parametrize("words", [
     ["--listen", "8080"], ["--issuer", "ftp://x"], ["--issuer", "https://x/path"], ["--instances", "op-token"], ["--instances", "op-nobody=2"],
     ["--instances", "op-token=0"], ["--set", "novalue"], ["--tls-cert", "/x"], ["--dir", "/tmp/a b"], ["--dir", "/tmp/a;b"],
+    ["--set", "all.issuer=https://other.example"], ["--set", "all.state_dir=/tmp"],
 ], ids=" ".join)
 def test_wrong_words_are_refused(words):
     done = up("--built", BUILD, *words)
@@ -113,6 +114,13 @@ def test_a_build_directory_without_programs_is_one_sentence(place):
               f"127.0.0.1:{free_port()}", "--detach")
     assert done.returncode == 1 and "--built names" in done.stderr and "Traceback" not in done.stderr
     assert not os.path.exists(place / "x" / "up.pid")
+
+
+def test_a_certificate_that_nginx_cannot_use_is_one_sentence(place):
+    done = up("--dir", str(place), "--built", BUILD, "--listen", f"127.0.0.1:{free_port()}", "--playground-listen",
+              f"127.0.0.1:{free_port()}", "--detach", "--tls-cert", "/nonexistent.pem", "--tls-key", "/nonexistent.key")
+    assert done.returncode == 1 and "/nonexistent.pem" in done.stderr and "Partita is ready" not in done.stdout
+    assert not os.path.ismount(place / "run")
 
 
 @pytest.mark.parametrize("words, origin", [
