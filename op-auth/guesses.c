@@ -1,10 +1,8 @@
 #include "guesses.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 
 #include "auth.h"
-#include "base/codec.h"
 #include "runtime/server.h"
 
 struct guess {
@@ -21,14 +19,6 @@ static char *lower_case(const void *ctx, const char *s)
     for (char *p = copy; *p != '\0'; p++)
         *p = (char)tolower((unsigned char)*p);
     return copy;
-}
-
-char *guesses_subject_of_address(const void *ctx, const char *address)
-{
-    struct in6_addr ip;
-    if (inet_pton(AF_INET6, address, &ip) != 1 || IN6_IS_ADDR_V4MAPPED(&ip))
-        return mem_strdup(ctx, address);
-    return codec_hex(ctx, bytes_from(&ip, 8));
 }
 
 static enum op_err count(struct kv_txn *txn, void *arg)
@@ -53,7 +43,7 @@ void guesses_count(struct http_request *req, const char *account, const char *ad
 {
     struct guess *guess = mem_new(req, struct guess);
     guess->account = lower_case(guess, account);
-    guess->address = guesses_subject_of_address(guess, address);
+    guess->address = guard_address(guess, address);
     guess->done = done;
     guess->arg = arg;
     kv_run(server_kv(), KV_GUARD, count, counted, guess);

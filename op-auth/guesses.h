@@ -12,6 +12,3 @@ typedef void guesses_done(enum op_err result, unsigned wait, void *arg);
 void guesses_count(struct http_request *req, const char *account, const char *address, guesses_done *done, void *arg);
 /* The password was right: the account's guesses are forgotten, some time soon. */
 void guesses_forget(const char *account);
-
-/* Whom an address is counted as: IPv6 by its /64, since one customer has all of it. Owned by ctx. */
-char *guesses_subject_of_address(const void *ctx, const char *address);

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/rand.h"
-#include "issue.h"
+#include "birth.h"
 #include "protocol/pkce.h"
 #include "runtime/alive.h"
 #include "runtime/metrics.h"
@@ -78,29 +77,15 @@ enum code_verdict code_decide(const struct code_facts *facts, struct oauth_error
 
 struct redemption {
     struct token_request *token;
-    uint8_t family_id[FAMILY_ID_LEN]; /* chosen before the code is taken: the tombstone names it */
-    struct refresh_token first;       /* made beforehand too; used when the client may refresh */
+    struct birth *birth; /* its family id was chosen before the code is taken: the tombstone names it */
     /* set by load_and_take: */
     struct code_facts facts;
     struct family_facts family;
     enum code_verdict verdict;
     struct oauth_error error;
-    bool offline;
-    bool dead;      /* set by the second commit: the replay was faster */
     bool created;   /* for a replay: the first use's family is there ... */
     unsigned looks; /* ... after so many looks */
 };
-
-static struct bytes family_id_of(const struct redemption *job)
-{
-    return bytes_from(job->family_id, sizeof job->family_id);
-}
-
-static bool may_refresh(const struct redemption *job)
-{
-    const Rec__Client *client = job->token->client;
-    return records_contain(client->grant_types, client->n_grant_types, "refresh_token");
-}
 
 static enum op_err load(struct kv_txn *txn, struct redemption *job)
 {
@@ -121,8 +106,7 @@ static enum op_err load(struct kv_txn *txn, struct redemption *job)
     job->facts.spent = spent;
     if (code == NULL || code->grant == NULL)
         return err == OP_ABSENT ? OP_OK : err;
-    job->offline = records_contain(code->grant->scopes, code->grant->n_scopes, "offline_access");
-    err = alive_load(txn, token->http, code->grant, NULL, job->offline, &job->family);
+    err = alive_load(txn, token->http, code->grant, NULL, birth_is_offline(code->grant), &job->family);
     if (err == OP_OK)
         job->facts.alive = family_alive(&job->family);
     return err;
@@ -138,73 +122,8 @@ static enum op_err load_and_take(struct kv_txn *txn, void *arg)
     if (job->verdict != CODE_REDEEM)
         return OP_OK;
     Rec__Code *taken;
-    return codes_take(txn, job->token->http, job->token->params.code, family_id_of(job),
+    return codes_take(txn, job->token->http, job->token->params.code, birth_family_id(job->birth),
                       kv_now(txn) + token_settings.tombstone_lifetime, &taken);
-}
-
-/* --- second commit: the family --- */
-
-static Rec__Family *new_family(const void *ctx, const struct redemption *job)
-{
-    int64_t now = job->facts.now;
-    Rec__Family *family = records_new(ctx, &rec__family__descriptor);
-    family->has_family_id = true;
-    family->family_id = (ProtobufCBinaryData){.len = FAMILY_ID_LEN, .data = mem_array(family, uint8_t, FAMILY_ID_LEN)};
-    memcpy(family->family_id.data, job->family_id, FAMILY_ID_LEN);
-    family->grant = job->facts.code->grant;
-    family->has_created_at = family->has_last_used = true;
-    family->created_at = family->last_used = now;
-    family->has_idle_expires_at = family->has_expires_at = true;
-    family->idle_expires_at = now + settings.refresh_token_idle_lifetime;
-    family->expires_at = now + settings.refresh_token_lifetime;
-    family->has_offline = true;
-    family->offline = job->offline;
-    return family;
-}
-
-static enum op_err store_family(struct kv_txn *txn, void *arg)
-{
-    struct redemption *job = arg;
-    Rec__Family *family = new_family(job->token->http, job);
-    refresh_begin(family, family, &job->first);
-    enum op_err err = families_insert(txn, family);
-    job->dead = err == OP_EXISTS;
-    return job->dead ? OP_OK : err;
-}
-
-/* Without a refresh token nothing is stored; a replay's mark may be there all the same. */
-static enum op_err look_for_mark(struct kv_txn *txn, void *arg)
-{
-    struct redemption *job = arg;
-    Rec__Family *family;
-    enum op_err err = families_get(txn, job->token->http, family_id_of(job), &family);
-    job->dead = err == OP_OK || err == OP_DENIED;
-    return err == OP_ABSENT || err == OP_DENIED ? OP_OK : err;
-}
-
-static void family_stored(enum op_err result, void *arg)
-{
-    struct redemption *job = arg;
-    struct token_request *token = job->token;
-    if (result != OP_OK) {
-        token_unavailable(token, result);
-        return;
-    }
-    if (job->dead) {
-        token_refuse(token, &(struct oauth_error){OAUTH_INVALID_GRANT, UNUSABLE});
-        return;
-    }
-    const Rec__Grant *grant = job->facts.code->grant;
-    issue_reply(token, &(struct issue){
-        .grant = grant,
-        .scopes = {grant->scopes, grant->n_scopes},
-        .family_id = family_id_of(job),
-        .offline = job->offline,
-        .user = job->family.user,
-        .nonce = grant->nonce,
-        .refresh_token = may_refresh(job) ? refresh_token_text(token->http, &job->first) : NULL,
-        .now = job->facts.now,
-    });
 }
 
 /* --- a replay --- */
@@ -267,17 +186,14 @@ static void look_again(evutil_socket_t fd, short what, void *arg)
 static void code_taken(enum op_err result, void *arg)
 {
     struct redemption *job = arg;
-    struct kv *kv = server_kv();
     if (result != OP_OK)
         token_unavailable(job->token, result);
     else if (job->verdict == CODE_REFUSE)
         token_refuse(job->token, &job->error);
     else if (job->verdict == CODE_REPLAY)
-        kv_run(kv, KV_READ_ONLY, look_for_family, wait_or_kill, job);
-    else if (may_refresh(job))
-        kv_run(kv, KV_TOKENS, store_family, family_stored, job);
+        kv_run(server_kv(), KV_READ_ONLY, look_for_family, wait_or_kill, job);
     else
-        kv_run(kv, KV_READ_ONLY, look_for_mark, family_stored, job);
+        birth_give(job->birth, job->facts.code->grant, job->family.user, job->facts.now, UNUSABLE);
 }
 
 void code_grant(struct token_request *token)
@@ -286,12 +202,8 @@ void code_grant(struct token_request *token)
         token_refuse(token, &(struct oauth_error){OAUTH_INVALID_REQUEST, "code is missing"});
         return;
     }
-    struct redemption *job = mem_secret(mem_new(token->http, struct redemption));
+    struct redemption *job = mem_new(token->http, struct redemption);
     job->token = token;
-    uint8_t secret[REFRESH_SECRET_LEN];
-    rand_bytes(job->family_id, sizeof job->family_id);
-    rand_bytes(secret, sizeof secret);
-    refresh_token_first(token_process.refresh_key, job->family_id, secret, &job->first);
-    mem_wipe(secret, sizeof secret);
+    job->birth = birth_prepare(token);
     kv_run(server_kv(), KV_CODES, load_and_take, code_taken, job);
 }

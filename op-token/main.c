@@ -1,4 +1,4 @@
-/* op-token: the token endpoint. Codes, refresh tokens and client credentials in, tokens out. */
+/* op-token: the token endpoint. Codes, refresh tokens, device codes and client credentials in, tokens out. */
 #include "runtime/client_request.h"
 #include "runtime/server.h"
 #include "token.h"
@@ -11,7 +11,7 @@ static const struct conf_item CONF[] = {
 };
 
 static const struct kv_store STORES[] = {
-    {KV_CODES, true},    {KV_TOKENS, true}, {KV_GUARD, true},
+    {KV_CODES, true},    {KV_TOKENS, true}, {KV_GUARD, true}, {KV_ASYNC, true},
     {KV_CLIENTS, false}, {KV_USERS, false}, {KV_SESSIONS, false},
     {KV_JWKS, false},    {KV_KEYS, false},
 };
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 {
     static const struct server_description description = {
         .name = "op-token",
-        .purpose = "The token endpoint of Partita: authorization codes, refresh tokens, client credentials.",
+        .purpose = "The token endpoint of Partita: authorization codes, refresh tokens, device codes, client credentials.",
         .conf = CONF,
         .conf_count = sizeof CONF / sizeof *CONF,
         .stores = STORES,

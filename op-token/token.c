@@ -4,7 +4,9 @@
 
 #include "client_credentials.h"
 #include "code.h"
+#include "device_code.h"
 #include "issue.h"
+#include "protocol/device.h"
 #include "protocol/pkce.h"
 #include "refresh.h"
 #include "runtime/client_request.h"
@@ -20,6 +22,7 @@ static const struct param PARAMS[] = {
     PARAM(struct token_params, code_verifier, PARAM_OPTIONAL, 128, pkce_verifier_is_valid),
     PARAM(struct token_params, refresh_token, PARAM_OPTIONAL, 4096, param_is_vschar),
     PARAM(struct token_params, scope, PARAM_OPTIONAL, 2048, NULL),
+    PARAM(struct token_params, device_code, PARAM_OPTIONAL, 256, param_is_vschar),
 };
 
 struct token_grant {
@@ -31,6 +34,7 @@ static const struct token_grant GRANTS[] = {
     {"authorization_code", code_grant},
     {"refresh_token", refresh_grant},
     {"client_credentials", client_credentials_grant},
+    {DEVICE_GRANT_TYPE, device_code_grant},
 };
 
 /* --- parse --- */

@@ -23,7 +23,7 @@ struct token_process {
 extern struct token_process token_process;
 
 struct token_params {
-    const char *grant_type, *code, *redirect_uri, *code_verifier, *refresh_token, *scope;
+    const char *grant_type, *code, *redirect_uri, *code_verifier, *refresh_token, *scope, *device_code;
 };
 
 /* One request; it and all it points to are owned by http. */

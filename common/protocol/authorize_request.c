@@ -158,21 +158,20 @@ static enum op_err judge_response_type(const struct authorize_request *request, 
     return OP_OK;
 }
 
-/* RFC 6749 §3.3: scopes known here must be registered for the client. OpenID Connect Core §3.1.2.1:
- * those that nobody knows are ignored; §11: offline_access is, where no refresh token could be. */
-static enum op_err read_scopes(const void *ctx, const Rec__Client *client, const struct authorize_policy *policy,
-                               struct authorize_request *request, struct oauth_error *ret_error)
+enum op_err authorize_scopes(const void *ctx, const char *text, const Rec__Client *client,
+                             const struct scope_catalogue *catalogue, struct scope_list *ret,
+                             struct oauth_error *ret_error)
 {
-    if (request->scope == NULL)
+    if (text == NULL)
         return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope is missing");
-    if (!param_is_scope(request->scope))
+    if (!param_is_scope(text))
         return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope is not a list of scope tokens, one space apart");
-    struct scope_list asked = scope_parse(ctx, request->scope);
+    struct scope_list asked = scope_parse(ctx, text);
     struct scope_list kept = {.items = mem_array(ctx, char *, asked.count)};
     for (size_t i = 0; i < asked.count; i++) {
         char *scope = asked.items[i];
         bool registered = records_contain(client->scopes, client->n_scopes, scope);
-        if (!registered && scope_find(policy->catalogue, scope) != NULL)
+        if (!registered && scope_find(catalogue, scope) != NULL)
             return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope has one that this client is not registered for");
         bool useless = strcmp(scope, "offline_access") == 0 &&
                        !may(client->grant_types, client->n_grant_types, "refresh_token", false);
@@ -181,7 +180,7 @@ static enum op_err read_scopes(const void *ctx, const Rec__Client *client, const
     }
     if (kept.count == 0)
         return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope has none that this client is registered for");
-    request->scopes = kept;
+    *ret = kept;
     return OP_OK;
 }
 
@@ -250,7 +249,7 @@ enum op_err authorize_request_parse(const void *ctx, const struct form *form, co
     if (err == OP_OK)
         err = judge_pkce(&read, client, policy, ret_error);
     if (err == OP_OK)
-        err = read_scopes(ctx, client, policy, &read, ret_error);
+        err = authorize_scopes(ctx, read.scope, client, policy->catalogue, &read.scopes, ret_error);
     if (err == OP_OK)
         err = read_openid(ctx, &read, ret_error);
     if (err == OP_OK)

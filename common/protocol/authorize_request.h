@@ -42,6 +42,14 @@ must_check enum op_err authorize_request_parse(const void *ctx, const struct for
                                                const struct authorize_policy *policy, struct authorize_request *request,
                                                struct oauth_error *ret_error);
 
+/* The scopes that may be granted of those that text asks for; the device grant has the same rule. RFC 6749 §3.3: those
+ * known here must be registered for the client. OpenID Connect Core §3.1.2.1: those that nobody knows are ignored;
+ * §11: offline_access is, where no refresh token could be. OP_INVALID with invalid_scope: also when text is NULL, or
+ * none is left. Owned by ctx. */
+must_check enum op_err authorize_scopes(const void *ctx, const char *text, const Rec__Client *client,
+                                        const struct scope_catalogue *catalogue, struct scope_list *ret,
+                                        struct oauth_error *ret_error);
+
 /* What has to happen before a code can be given. */
 enum authorize_step {
     AUTHORIZE_SIGN_IN,        /* show the sign-in page */

@@ -103,12 +103,7 @@ static void refuse_for_a_while(const struct authentication *job)
     struct http_request *req = job->req;
     log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address,
               NULL);
-    req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
-    json_t *body = json_make_object(req);
-    json_set_string(body, "error", req->error);
-    json_set_string(body, "error_description", "too many failed client authentications, try again later");
-    http_set_fieldf(req, "Retry-After", "%u", job->wait);
-    reply_json(req, 429, body);
+    reply_too_many(req, job->wait, "too many failed client authentications, try again later");
 }
 
 static void client_loaded(enum op_err result, void *arg)

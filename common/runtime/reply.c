@@ -72,3 +72,9 @@ void reply_store_error(struct http_request *req, enum op_err err)
     send_error(req, passing ? 503 : 500, req->error,
                passing ? "Try again in a moment" : "The server cannot answer this request");
 }
+
+void reply_too_many(struct http_request *req, unsigned retry_after_seconds, const char *description)
+{
+    http_set_fieldf(req, "Retry-After", "%u", retry_after_seconds);
+    send_error(req, 429, oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE), description);
+}

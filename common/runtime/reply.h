@@ -15,3 +15,5 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
 /* For OP_BUSY, OP_FULL, OP_BROKEN of the store: 503 with Retry-After (500 for OP_BROKEN), JSON body
  * {error: temporarily_unavailable | server_error}. Logs as trouble_of_store does. */
 void reply_store_error(struct http_request *req, enum op_err err);
+/* 429 with Retry-After: too many of what description says. The caller logs. */
+void reply_too_many(struct http_request *req, unsigned retry_after_seconds, const char *description);

@@ -1,9 +1,11 @@
 #include "store/guard.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/codec.h"
 #include "base/num.h"
 #include "data/digest.h"
 #include "store/environment.h"
@@ -161,4 +163,12 @@ enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, con
         return err;
     err = kv_delete(txn, &TABLE_COUNTERS, bytes_from(slot.key, sizeof slot.key));
     return err == OP_ABSENT ? OP_OK : err;
+}
+
+char *guard_address(const void *ctx, const char *address)
+{
+    struct in6_addr ip;
+    if (inet_pton(AF_INET6, address, &ip) != 1 || IN6_IS_ADDR_V4MAPPED(&ip))
+        return mem_strdup(ctx, address);
+    return codec_hex(ctx, bytes_from(&ip, 8));
 }

@@ -27,3 +27,6 @@ must_check enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *l
                                   unsigned *ret_seconds);
 /* Forgets a subject's count (a sign-in that succeeded). */
 must_check enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, const char *subject);
+
+/* Whom an address is counted as: IPv6 by its /64, since one customer has all of it. Owned by ctx. */
+char *guard_address(const void *ctx, const char *address);

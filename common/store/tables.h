@@ -27,6 +27,9 @@ static const struct kv_table TABLE_REVOKED_TOKENS = {KV_TOKENS, 3, "revoked_toke
 /* codes */
 static const struct kv_table TABLE_CODES = {KV_CODES, 1, "codes"};                       /* SHA-256(code) */
 static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};           /* SHA-256(code) */
+/* async */
+static const struct kv_table TABLE_DEVICE_REQUESTS = {KV_ASYNC, 1, "device_requests"};   /* SHA-256(device_code) */
+static const struct kv_table TABLE_USER_CODES = {KV_ASYNC, 2, "user_codes"};             /* user_code */
 /* guard */
 static const struct kv_table TABLE_JTIS = {KV_GUARD, 1, "jtis"};                         /* SHA-256(issuer NUL jti) */
 static const struct kv_table TABLE_COUNTERS = {KV_GUARD, 2, "counters"};                 /* slot number, 4 bytes */

@@ -1,9 +1,9 @@
-/* The small rules of the account page: device names, new passwords, whom an address is counted as, since. */
+/* The small rules of the account page: device names, new passwords, since. */
 #include "base/mem.h"
 #include "device.h"
-#include "guesses.h"
 #include "password_change.h"
 #include "rows.h"
+#include "who.h"
 
 static void browsers_have_names(void **state)
 {
@@ -50,23 +50,6 @@ static void new_passwords_are_judged(void **state)
                    rows[i].wrong);
 }
 
-static void one_customer_is_one_address(void **state)
-{
-    (void)state;
-    static const struct { const char *address, *subject; } rows[] = {
-        {"192.0.2.1", "192.0.2.1"},
-        {"2001:db8:1:2:3:4:5:6", "20010db800010002"},
-        {"2001:db8:1:2::", "20010db800010002"},
-        {"2001:db8:1:3::", "20010db800010003"},
-        {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
-        {"", ""},
-    };
-    void *ctx = mem_root("test");
-    for (size_t i = 0; i < COUNT(rows); i++)
-        row_string(rows[i].address, guesses_subject_of_address(ctx, rows[i].address), rows[i].subject);
-    talloc_free(ctx);
-}
-
 static void since_always_moves(void **state)
 {
     (void)state;
@@ -81,7 +64,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browsers_have_names),
         cmocka_unit_test(new_passwords_are_judged),
-        cmocka_unit_test(one_customer_is_one_address),
         cmocka_unit_test(since_always_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,23 @@ static void the_guard_knows_when_it_was_made(void **state)
     assert_true(made.err == OP_OK && made.at == 1700000000);
 }
 
+static void one_customer_is_one_address(void **state)
+{
+    (void)state;
+    static const struct { const char *address, *subject; } rows[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"2001:db8:1:2:3:4:5:6", "20010db800010002"},
+        {"2001:db8:1:2::", "20010db800010002"},
+        {"2001:db8:1:3::", "20010db800010003"},
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+        {"", ""},
+    };
+    void *ctx = mem_root("test");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(guard_address(ctx, rows[i].address), rows[i].subject);
+    talloc_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_slot_drains, setup, teardown),
         cmocka_unit_test_setup_teardown(a_neighbour_in_the_slot_cannot_reset_it, setup, teardown),
         cmocka_unit_test_setup_teardown(guessing_does_not_fill_the_map, setup, teardown),
+        cmocka_unit_test(one_customer_is_one_address),
         cmocka_unit_test_setup_teardown(the_guard_knows_when_it_was_made, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
