@@ -15,7 +15,12 @@ void buf_add_bytes(struct buf *buf, struct bytes bytes)
         size_t capacity = buf->capacity == 0 ? 128 : buf->capacity;
         while (capacity < needed)
             capacity *= 2;
-        buf->data = mem_grow(buf->ctx, buf->data, char, capacity);
+        char *grown = mem_array(buf->ctx, char, capacity);
+        if (buf->len != 0)
+            memcpy(grown, buf->data, buf->len);
+        mem_wipe(buf->data, buf->len); /* what was a request or a reply may hold secrets */
+        talloc_free(buf->data);
+        buf->data = grown;
         buf->capacity = capacity;
     }
     if (bytes.len != 0)

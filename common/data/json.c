@@ -207,9 +207,12 @@ char *json_text(const void *ctx, const json_t *value)
     char small[1024];
     size_t len = json_dumpb(value, small, sizeof small, JSON_COMPACT | JSON_ENCODE_ANY);
     require(len != 0);
-    if (len <= sizeof small)
-        return mem_strndup(ctx, small, len);
-    char *text = mem_array(ctx, char, len + 1);
+    if (len <= sizeof small) {
+        char *copy = mem_secret(mem_strndup(ctx, small, len));
+        mem_wipe(small, len);
+        return copy;
+    }
+    char *text = mem_secret(mem_array(ctx, char, len + 1));
     require(json_dumpb(value, text, len, JSON_COMPACT | JSON_ENCODE_ANY) == len);
     return text;
 }

@@ -105,10 +105,25 @@ static void set_deadline(struct http_connection *conn, enum wait wait, unsigned 
         event_add(conn->deadline, &in);
 }
 
+/* Requests carry passwords, codes and tokens: nothing of them stays behind in the buffers of the socket. */
+static void wipe_and_drain(struct evbuffer *input, size_t len)
+{
+    size_t left = len;
+    while (left > 0) {
+        struct evbuffer_iovec part;
+        if (evbuffer_peek(input, -1, NULL, &part, 1) < 1)
+            break;
+        size_t n = part.iov_len < left ? part.iov_len : left;
+        mem_wipe(part.iov_base, n);
+        evbuffer_drain(input, n);
+        left -= n;
+    }
+}
+
 static void discard_input(struct http_connection *conn)
 {
     struct evbuffer *input = bufferevent_get_input(conn->bev);
-    evbuffer_drain(input, evbuffer_get_length(input));
+    wipe_and_drain(input, evbuffer_get_length(input));
 }
 
 /* Writes at once what the socket takes, which spares the loop a turn; the rest waits in the buffer, and an
@@ -139,6 +154,7 @@ static void send_reply(struct http_connection *conn, struct http_reply_head *hea
     if (!with_content || !http_reply_has_content(head->status))
         body.len = 0;
     transmit(conn, buf_bytes(out), body);
+    mem_wipe(out->data, out->len);
     conn->phase = head->close ? FLUSHING : READING;
 }
 
@@ -208,7 +224,7 @@ static bool connection_step(struct http_connection *conn)
         return false;
     if (conn->reading == NULL)
         begin_request(conn);
-    evbuffer_drain(input, http_parse_feed(&conn->parse, bytes_from(evbuffer_pullup(input, (ev_ssize_t)n), n)));
+    wipe_and_drain(input, http_parse_feed(&conn->parse, bytes_from(evbuffer_pullup(input, (ev_ssize_t)n), n)));
     if (conn->parse.phase == HTTP_PARSE_HEAD_DONE)
         end_head(conn);
     if (conn->reading != NULL && conn->parse.phase == HTTP_PARSE_DONE)

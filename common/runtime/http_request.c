@@ -53,7 +53,7 @@ const char *http_cookie(struct http_request *req, const char *name)
         return NULL;
     while (value.len > 0 && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
         value.len--;
-    return mem_strndup(req, (const char *)value.data, value.len);
+    return mem_secret(mem_strndup(req, (const char *)value.data, value.len));
 }
 
 bool http_content_type_is(const struct http_request *req, const char *media_type)
@@ -81,7 +81,7 @@ void http_set_field(struct http_request *req, const char *name, const char *valu
         req->reply_fields = mem_grow(req, req->reply_fields, struct http_field,
                                      req->reply_field_count + REPLY_FIELDS_STEP);
     req->reply_fields[req->reply_field_count++] =
-        (struct http_field){.name = mem_strdup(req, name), .value = mem_strdup(req, value)};
+        (struct http_field){.name = mem_strdup(req, name), .value = mem_secret(mem_strdup(req, value))};
 }
 
 void http_set_fieldf(struct http_request *req, const char *name, const char *format, ...)
@@ -90,5 +90,8 @@ void http_set_fieldf(struct http_request *req, const char *name, const char *for
     va_start(args, format);
     char *value = talloc_vasprintf(req, format, args);
     va_end(args);
-    http_set_field(req, name, value == NULL ? mem_strdup(req, "") : value);
+    if (value == NULL)
+        value = mem_strdup(req, ""); /* aborts when memory is out */
+    http_set_field(req, name, value);
+    talloc_free(mem_secret(value)); /* Set-Cookie and Location carry secrets */
 }
