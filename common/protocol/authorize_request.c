@@ -13,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { CLIENT_ID_MAX = 255, REDIRECT_URI_MAX = 2048 };
+enum { CLIENT_ID_MAX = 255, REDIRECT_URI_MAX = 2048, REQUEST_URI_MAX = 512 };
 
 static bool is_display(const char *value)
 {
@@ -56,12 +56,39 @@ static const struct param PARAMETERS[] = {
     PARAM(struct authorize_request, claims, PARAM_OPTIONAL, 8192, is_any),
     PARAM(struct authorize_request, code_challenge, PARAM_OPTIONAL, 128, pkce_challenge_is_valid),
     PARAM(struct authorize_request, code_challenge_method, PARAM_OPTIONAL, 16, param_is_vschar),
+    RESOURCE_PARAM(struct authorize_request),
+};
+
+static const struct param REFERENCE[] = {
+    PARAM(struct authorize_request, client_id, PARAM_REQUIRED, CLIENT_ID_MAX, param_is_vschar),
+    PARAM(struct authorize_request, request_uri, PARAM_REQUIRED, REQUEST_URI_MAX, param_is_vschar),
 };
 
 static enum op_err refuse(struct oauth_error *ret_error, enum oauth_code code, const char *description)
 {
     *ret_error = (struct oauth_error){code, description};
     return OP_INVALID;
+}
+
+static bool is_ours(const char *request_uri)
+{
+    return strncmp(request_uri, AUTHORIZE_REQUEST_URI, strlen(AUTHORIZE_REQUEST_URI)) == 0;
+}
+
+enum op_err authorize_request_reference(const void *ctx, const struct form *form, struct authorize_request *ret,
+                                        struct oauth_error *ret_error)
+{
+    bool ours = false, object = false;
+    for (size_t i = 0; i < form->count; i++) {
+        const struct form_pair *pair = &form->pairs[i];
+        ours = ours || (strcmp(pair->name, "request_uri") == 0 && is_ours(pair->value));
+        object = object || (strcmp(pair->name, "request") == 0 && *pair->value != '\0');
+    }
+    if (!ours)
+        return OP_ABSENT;
+    if (object) /* RFC 9101 §5, OpenID Connect Core §6.1 */
+        return refuse(ret_error, OAUTH_INVALID_REQUEST, "request and request_uri are both there");
+    return params_read(ctx, REFERENCE, COUNT(REFERENCE), form, ret, sizeof *ret, ret_error);
 }
 
 enum op_err authorize_request_identify(const void *ctx, const struct form *form, struct authorize_request *ret,
@@ -132,7 +159,7 @@ static enum op_err refuse_unsupported(const struct form *form, struct oauth_erro
         const char *description;
     } rows[] = {
         {"request", OAUTH_REQUEST_NOT_SUPPORTED, "request objects are not supported"},
-        {"request_uri", OAUTH_REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported"},
+        {"request_uri", OAUTH_REQUEST_URI_NOT_SUPPORTED, "request_uri is not one that /as/par gave"},
         {"registration", OAUTH_REGISTRATION_NOT_SUPPORTED, "registration is not supported"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -140,6 +167,17 @@ static enum op_err refuse_unsupported(const struct form *form, struct oauth_erro
             if (strcmp(form->pairs[j].name, rows[i].name) == 0 && *form->pairs[j].value != '\0')
                 return refuse(ret_error, rows[i].code, rows[i].description);
     return OP_OK;
+}
+
+/* RFC 9126 §4: policy may make pushing the only way. */
+static enum op_err judge_way(const Rec__Client *client, const struct authorize_policy *policy,
+                             struct oauth_error *ret_error)
+{
+    if (policy->is_pushed || (!policy->require_pushed && !client->require_pushed_authorization_requests))
+        return OP_OK;
+    return refuse(ret_error, OAUTH_INVALID_REQUEST,
+                  policy->require_pushed ? "authorization requests have to be pushed to /as/par first"
+                                         : "this client has to push its authorization requests to /as/par first");
 }
 
 static bool may(char *const *registered, size_t count, const char *value, bool by_default)
@@ -232,6 +270,14 @@ static enum op_err read_openid(const void *ctx, struct authorize_request *reques
     return claims_request_parse(ctx, request->claims, &request->claims_request, ret_error);
 }
 
+/* RFC 8707 §2.1. */
+static enum op_err read_resources(const void *ctx, const Rec__Client *client, struct authorize_request *request,
+                                  struct oauth_error *ret_error)
+{
+    return resource_select(ctx, &request->resource, client->resources, client->n_resources,
+                           "resource has one that this client is not registered for", &request->resources, ret_error);
+}
+
 enum op_err authorize_request_parse(const void *ctx, const struct form *form, const Rec__Client *client,
                                     const struct authorize_policy *policy, struct authorize_request *request,
                                     struct oauth_error *ret_error)
@@ -240,6 +286,8 @@ enum op_err authorize_request_parse(const void *ctx, const struct form *form, co
     enum op_err err = read_answer(ctx, form, request, ret_error);
     if (err == OP_OK)
         err = refuse_unsupported(form, ret_error);
+    if (err == OP_OK)
+        err = judge_way(client, policy, ret_error);
     if (err == OP_OK)
         err = params_read(ctx, PARAMETERS, COUNT(PARAMETERS), form, &read, sizeof read, ret_error);
     if (err != OP_OK)
@@ -253,8 +301,26 @@ enum op_err authorize_request_parse(const void *ctx, const struct form *form, co
     if (err == OP_OK)
         err = read_openid(ctx, &read, ret_error);
     if (err == OP_OK)
+        err = read_resources(ctx, client, &read, ret_error);
+    if (err == OP_OK)
         *request = read;
     return err;
+}
+
+char *authorize_request_text(const void *ctx, const struct authorize_request *request)
+{
+    struct buf out = buf_make(ctx);
+    for (size_t i = 0; i < COUNT(PARAMETERS); i++) {
+        const char *value, *member = (const char *)request + PARAMETERS[i].offset;
+        if (PARAMETERS[i].flags & PARAM_LIST)
+            continue;
+        memcpy(&value, member, sizeof value);
+        if (value != NULL)
+            form_add(&out, PARAMETERS[i].name, value);
+    }
+    for (size_t i = 0; i < request->resources.count; i++)
+        form_add(&out, "resource", request->resources.items[i]);
+    return buf_string(&out);
 }
 
 /* §3.1.2.1: max_age=0 asks for a sign-in each time, as prompt=login does. */

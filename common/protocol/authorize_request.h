@@ -5,6 +5,7 @@
 #include "data/records.h"
 #include "protocol/claims.h"
 #include "protocol/oauth_error.h"
+#include "protocol/resource.h"
 
 enum response_mode { RESPONSE_QUERY, RESPONSE_FRAGMENT, RESPONSE_FORM_POST };
 
@@ -12,13 +13,24 @@ struct authorize_request {
     const char *client_id, *redirect_uri, *response_type, *response_mode, *scope, *state, *nonce, *display, *prompt,
         *max_age, *ui_locales, *id_token_hint, *login_hint, *acr_values, *claims, *code_challenge,
         *code_challenge_method, *request, *request_uri, *registration;
+    struct param_list resource;
     /* typed by authorize_request_parse: */
     enum response_mode mode;
     struct scope_list scopes;
     bool prompt_none, prompt_login, prompt_consent, prompt_select_account;
     int64_t max_age_seconds; /* -1 when absent */
     json_t *claims_request;  /* NULL when absent */
+    struct scope_list resources; /* RFC 8707: each once, all allowed for the client; empty when absent */
 };
+
+/* What a request_uri of ours begins with (RFC 9126 §2.2). */
+#define AUTHORIZE_REQUEST_URI "urn:ietf:params:oauth:request_uri:"
+
+/* Step 0: does this stand for a request that was pushed (RFC 9126 §4)? Then client_id and request_uri are read, and
+ * nothing else counts (RFC 9101 §6.3). OP_ABSENT: it has no request_uri of ours. OP_INVALID with ret_error: one of
+ * the two is not there exactly once, or there is a request object beside it. */
+must_check enum op_err authorize_request_reference(const void *ctx, const struct form *form,
+                                                   struct authorize_request *ret, struct oauth_error *ret_error);
 
 /* Two steps, because errors before the redirect URI is known to be good are shown to the person and
  * never redirected.
@@ -33,6 +45,8 @@ must_check enum op_err authorize_request_match(const struct authorize_request *r
 struct authorize_policy {
     bool allow_plain_pkce;
     const struct scope_catalogue *catalogue;
+    bool require_pushed; /* of every client; one may also be registered so (RFC 9126 §5, §6) */
+    bool is_pushed;      /* this request is */
 };
 /* Step 2: all the rest; request is filled. OP_INVALID with an error to be redirected. state and mode are
  * set even then, when they could be read, so that the error can be sent where it belongs. scopes are
@@ -49,6 +63,10 @@ must_check enum op_err authorize_request_parse(const void *ctx, const struct for
 must_check enum op_err authorize_scopes(const void *ctx, const char *text, const Rec__Client *client,
                                         const struct scope_catalogue *catalogue, struct scope_list *ret,
                                         struct oauth_error *ret_error);
+
+/* The parameters of a request that was parsed, form-encoded: all that are known here and nothing else. Owned by
+ * ctx. Parsing them gives the same request. */
+char *authorize_request_text(const void *ctx, const struct authorize_request *request);
 
 /* What has to happen before a code can be given. */
 enum authorize_step {

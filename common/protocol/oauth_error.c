@@ -34,6 +34,7 @@ static const struct {
     [OAUTH_SLOW_DOWN] = {"slow_down", 400},
     [OAUTH_EXPIRED_TOKEN] = {"expired_token", 400},
     [OAUTH_UNMET_AUTHENTICATION_REQUIREMENTS] = {"unmet_authentication_requirements", 400},
+    [OAUTH_INVALID_REQUEST_URI] = {"invalid_request_uri", 400},
 };
 
 const char *oauth_error_name(enum oauth_code code)

@@ -27,6 +27,8 @@ static const struct kv_table TABLE_REVOKED_TOKENS = {KV_TOKENS, 3, "revoked_toke
 /* codes */
 static const struct kv_table TABLE_CODES = {KV_CODES, 1, "codes"};                       /* SHA-256(code) */
 static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};           /* SHA-256(code) */
+static const struct kv_table TABLE_PUSHED_REQUESTS = {KV_CODES, 3, "pushed_requests"};   /* SHA-256(request_uri) */
+static const struct kv_table TABLE_SPENT_REQUESTS = {KV_CODES, 4, "spent_requests"};     /* SHA-256(request_uri) */
 /* async */
 static const struct kv_table TABLE_DEVICE_REQUESTS = {KV_ASYNC, 1, "device_requests"};   /* SHA-256(device_code) */
 static const struct kv_table TABLE_USER_CODES = {KV_ASYNC, 2, "user_codes"};             /* user_code */

@@ -12,9 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char client_id[] = "c", user_id[] = "u", acr[] = "1", redirect_uri[] = REDIRECT_URI, none[] = "none";
 static char openid[] = "openid", email[] = "email";
-static char *redirect_uris[] = {redirect_uri}, *scopes[] = {openid, email};
+static char api[] = "https://api.example/";
+static char *redirect_uris[] = {redirect_uri}, *scopes[] = {openid, email}, *resources[] = {api};
 
-enum { PUBLIC = 1, PLAIN = 2, SIGNED_IN = 4, CONSENTED = 8, JUST_NOW = 16, FIRST_PARTY = 32 };
+enum { PUBLIC = 1, PLAIN = 2, SIGNED_IN = 4, CONSENTED = 8, JUST_NOW = 16, FIRST_PARTY = 32, MUST_PUSH = 64, PUSHED = 128 };
 
 static void require(bool ok)
 {
@@ -81,6 +82,34 @@ static void decide(const void *ctx, const struct authorize_request *request, con
     check_answer(ctx, request, step == AUTHORIZE_ERROR ? &error : NULL);
 }
 
+/* What was pushed is read again at the authorization endpoint: it must be the same. */
+static void check_text(const void *ctx, const struct authorize_request *request, const Rec__Client *client,
+                       const struct authorize_policy *policy)
+{
+    struct form form;
+    struct authorize_request again;
+    struct oauth_error error;
+    const char *text = authorize_request_text(ctx, request);
+    require(form_parse(ctx, bytes_of(text), 64, &form) == OP_OK);
+    require(authorize_request_reference(ctx, &form, &again, &error) == OP_ABSENT);
+    require(authorize_request_identify(ctx, &form, &again, &error) == OP_OK);
+    require(authorize_request_match(&again, client, &error) == OP_OK);
+    require(authorize_request_parse(ctx, &form, client, policy, &again, &error) == OP_OK);
+    require(strcmp(authorize_request_text(ctx, &again), text) == 0);
+}
+
+static void check_reference(const void *ctx, const struct form *form)
+{
+    struct authorize_request request;
+    struct oauth_error error = {OAUTH_OK, NULL};
+    enum op_err err = authorize_request_reference(ctx, form, &request, &error);
+    require((err == OP_INVALID) == (error.code != OAUTH_OK));
+    if (err == OP_OK)
+        require(request.client_id != NULL && strncmp(request.request_uri, AUTHORIZE_REQUEST_URI, strlen(AUTHORIZE_REQUEST_URI)) == 0);
+    else if (err == OP_INVALID)
+        check_error(&error);
+}
+
 static void try_request(const void *ctx, const struct form *form, unsigned known)
 {
     struct scope_catalogue catalogue;
@@ -93,22 +122,29 @@ static void try_request(const void *ctx, const struct form *form, unsigned known
     client.n_redirect_uris = 1;
     client.scopes = scopes;
     client.n_scopes = 2;
+    client.resources = resources;
+    client.n_resources = 1;
+    client.require_pushed_authorization_requests = (known & MUST_PUSH) != 0;
     client.first_party = (known & FIRST_PARTY) != 0;
     client.token_endpoint_auth_method = known & PUBLIC ? none : NULL;
     require(scope_catalogue_make(ctx, NULL, 0, &catalogue, &why) == OP_OK);
+    check_reference(ctx, form);
     if (authorize_request_identify(ctx, form, &request, &error) != OP_OK ||
         authorize_request_match(&request, &client, &error) != OP_OK) {
         check_error(&error);
         return;
     }
     require(strcmp(request.redirect_uri, REDIRECT_URI) == 0);
-    struct authorize_policy policy = {(known & PLAIN) != 0, &catalogue};
+    struct authorize_policy policy = {.allow_plain_pkce = (known & PLAIN) != 0, .catalogue = &catalogue,
+                                      .is_pushed = (known & PUSHED) != 0};
     if (authorize_request_parse(ctx, form, &client, &policy, &request, &error) != OP_OK) {
         check_error(&error);
         check_answer(ctx, &request, &error);
         return;
     }
+    require(policy.is_pushed || !client.require_pushed_authorization_requests);
     check_accepted(&request, known);
+    check_text(ctx, &request, &client, &policy);
     decide(ctx, &request, &client, known);
 }
 

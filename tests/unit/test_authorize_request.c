@@ -9,13 +9,15 @@
 static const char GOOD[] =
     "response_type=code&client_id=client&redirect_uri=https%3A%2F%2Frp.example%2Fcb&scope=openid&state=s1";
 
-enum client_kind { CONFIDENTIAL = 0, PUBLIC = 1, ALLOW_PLAIN = 2, NO_CODE_GRANT = 4, NO_CODE_TYPE = 8, NO_REFRESH = 16 };
+enum client_kind { CONFIDENTIAL = 0, PUBLIC = 1, ALLOW_PLAIN = 2, NO_CODE_GRANT = 4, NO_CODE_TYPE = 8, NO_REFRESH = 16,
+                   MUST_PUSH = 32, ALL_MUST_PUSH = 64, PUSHED = 128 };
 
 static Rec__Client *client_of(const void *ctx, unsigned kind)
 {
     char *uris[] = {(char[]){"https://rp.example/cb"}, (char[]){"https://rp.example/cb?a=b"}};
     char *scopes[] = {(char[]){"openid"}, (char[]){"email"}, (char[]){"offline_access"}, (char[]){"api:read"}};
     char *grants[] = {(char[]){"authorization_code"}, (char[]){"refresh_token"}}, *others[] = {(char[]){"client_credentials"}};
+    char *resources[] = {(char[]){"https://api.example/"}, (char[]){"urn:example:mail"}};
     char *types[] = {(char[]){"code id_token"}};
     Rec__Client *client = records_new(ctx, &rec__client__descriptor);
     client->client_id = mem_strdup(ctx, "client");
@@ -25,6 +27,8 @@ static Rec__Client *client_of(const void *ctx, unsigned kind)
     client->grant_types = records_strings(ctx, kind & NO_CODE_GRANT ? others : grants, client->n_grant_types);
     if (kind & NO_CODE_TYPE)
         client->response_types = records_strings(ctx, types, client->n_response_types = 1);
+    client->resources = records_strings(ctx, resources, client->n_resources = COUNT(resources));
+    client->require_pushed_authorization_requests = (kind & MUST_PUSH) != 0;
     client->token_endpoint_auth_method = mem_strdup(ctx, kind & PUBLIC ? "none" : "client_secret_basic");
     return client;
 }
@@ -66,7 +70,12 @@ static enum op_err parse(const void *ctx, const struct form *form, unsigned kind
     assert_int_equal(scope_catalogue_make(ctx, NULL, 0, &catalogue, &why), OP_OK);
     assert_int_equal(authorize_request_identify(ctx, form, request, error), OP_OK);
     assert_int_equal(authorize_request_match(request, client, error), OP_OK);
-    struct authorize_policy policy = {(kind & ALLOW_PLAIN) != 0, &catalogue};
+    struct authorize_policy policy = {
+        .allow_plain_pkce = (kind & ALLOW_PLAIN) != 0,
+        .catalogue = &catalogue,
+        .require_pushed = (kind & ALL_MUST_PUSH) != 0,
+        .is_pushed = (kind & PUSHED) != 0,
+    };
     return authorize_request_parse(ctx, form, client, &policy, request, error);
 }
 
@@ -243,6 +252,21 @@ static void requests_are_accepted_or_refused(void **state)
         {"whatever else is wrong", "request=a.b.c&-response_type&-scope", CONFIDENTIAL, OAUTH_REQUEST_NOT_SUPPORTED},
         {"however often", "request=&!request=a", CONFIDENTIAL, OAUTH_REQUEST_NOT_SUPPORTED},
         {"RFC 6749 §3.1: without a value they are left out", "request=&request_uri=&registration=", CONFIDENTIAL, OAUTH_OK},
+
+        {"RFC 8707 §2.1: the protected resource", "resource=https%3A%2F%2Fapi.example%2F", CONFIDENTIAL, OAUTH_OK},
+        {"RFC 8707 §2: several", "resource=https%3A%2F%2Fapi.example%2F&!resource=urn%3Aexample%3Amail", CONFIDENTIAL, OAUTH_OK},
+        {"RFC 8707 §2: unknown", "resource=https%3A%2F%2Fother.example%2F", CONFIDENTIAL, OAUTH_INVALID_TARGET},
+        {"RFC 8707 §2: one of several", "resource=urn%3Aexample%3Amail&!resource=urn%3Ax", CONFIDENTIAL, OAUTH_INVALID_TARGET},
+        {"RFC 8707 §2: malformed", "resource=api", CONFIDENTIAL, OAUTH_INVALID_TARGET},
+        {"RFC 8707 §2: with a fragment", "resource=https%3A%2F%2Fapi.example%2F%23", CONFIDENTIAL, OAUTH_INVALID_TARGET},
+
+        {"RFC 9126 §4: pushing is the only way for this client", "", MUST_PUSH, OAUTH_INVALID_REQUEST},
+        {"RFC 9126 §4: or for all", "", ALL_MUST_PUSH, OAUTH_INVALID_REQUEST},
+        {"RFC 9126 §4: this one was pushed", "", MUST_PUSH | PUSHED, OAUTH_OK},
+        {"RFC 9126 §4: this one, too", "", ALL_MUST_PUSH | PUSHED, OAUTH_OK},
+        {"RFC 9126 §4: who need not may", "", PUSHED, OAUTH_OK},
+        {"RFC 9126 §2.1: request_uri must not be pushed", "request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax", PUSHED,
+         OAUTH_REQUEST_URI_NOT_SUPPORTED},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         void *ctx = mem_root("test");
@@ -255,6 +279,68 @@ static void requests_are_accepted_or_refused(void **state)
         row_equal(rows[i].rule, error.description != NULL, rows[i].error != OAUTH_OK);
         talloc_free(ctx);
     }
+}
+
+/* RFC 9126 §4, RFC 9101 §5 and §6.3. */
+static void requests_by_reference(void **state)
+{
+    (void)state;
+#define OURS "request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc"
+    static const struct {
+        const char *rule, *query;
+        enum op_err result;
+    } rows[] = {
+        {"client_id and the request_uri that was given", "client_id=client&" OURS, OP_OK},
+        {"other parameters are ignored", "client_id=client&" OURS "&scope=x&scope=y&state=%01&redirect_uri=http%3A%2F%2Fx", OP_OK},
+        {"client_id is required", OURS, OP_INVALID},
+        {"once", "client_id=client&client_id=client&" OURS, OP_INVALID},
+        {"in visible characters", "client_id=%01&" OURS, OP_INVALID},
+        {"request_uri, too, once", "client_id=client&" OURS "&" OURS, OP_INVALID},
+        {"and not beside one of another kind", "client_id=client&request_uri=https%3A%2F%2Frp.example%2F&" OURS, OP_INVALID},
+        {"in visible characters", "client_id=client&" OURS "%0A", OP_INVALID},
+        {"not together with a request object", "client_id=client&request=a.b.c&" OURS, OP_INVALID},
+        {"which without a value is none", "client_id=client&request=&" OURS, OP_OK},
+        {"no request_uri", "client_id=client&scope=openid", OP_ABSENT},
+        {"one of another kind", "client_id=client&request_uri=https%3A%2F%2Frp.example%2Fr", OP_ABSENT},
+        {"one that only looks like ours", "client_id=client&request_uri=URN%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc", OP_ABSENT},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        void *ctx = mem_root("test");
+        struct form form;
+        struct authorize_request request;
+        struct oauth_error error = {OAUTH_OK, NULL};
+        assert_int_equal(form_parse(ctx, bytes_of(rows[i].query), 64, &form), OP_OK);
+        row_equal(rows[i].rule, authorize_request_reference(ctx, &form, &request, &error), rows[i].result);
+        row_equal(rows[i].rule, error.code, rows[i].result == OP_INVALID ? OAUTH_INVALID_REQUEST : OAUTH_OK);
+        if (rows[i].result == OP_OK) {
+            row_string(rows[i].rule, request.client_id, "client");
+            row_string(rows[i].rule, request.request_uri, AUTHORIZE_REQUEST_URI "abc");
+        }
+        talloc_free(ctx);
+    }
+}
+
+static void the_text_of_a_request_parses_to_the_same(void **state)
+{
+    (void)state;
+    static const char all[] = "!unknown=x&response_mode=fragment&nonce=n%C3%A4&display=page&prompt=login&max_age=7&ui_locales=de"
+                              "&id_token_hint=a.b.c&login_hint=ann&acr_values=1&claims=%7B%0A%7D&" S256
+                              "&resource=urn%3Aexample%3Amail&!resource=https%3A%2F%2Fapi.example%2F&!resource=urn%3Aexample%3Amail";
+    void *ctx = mem_root("test");
+    struct form form = form_of(ctx, all), again;
+    struct authorize_request request, second;
+    struct oauth_error error;
+    assert_int_equal(parse(ctx, &form, CONFIDENTIAL, &request, &error), OP_OK);
+    const char *text = authorize_request_text(ctx, &request);
+    assert_null(strstr(text, "unknown"));
+    assert_int_equal(form_parse(ctx, bytes_of(text), 64, &again), OP_OK);
+    assert_int_equal(parse(ctx, &again, CONFIDENTIAL, &second, &error), OP_OK);
+    assert_string_equal(authorize_request_text(ctx, &second), text);
+    assert_string_equal(second.claims, "{\n}");
+    assert_string_equal(second.nonce, "n\xc3\xa4");
+    assert_int_equal(second.resources.count, 2);
+    assert_int_equal(again.count, 19);
+    talloc_free(ctx);
 }
 
 /* Each bound itself passes; one byte more is invalid_request. */
@@ -405,6 +491,8 @@ int main(void)
         cmocka_unit_test(who_asks_and_where_to_answer),
         cmocka_unit_test(native_clients_choose_their_port),
         cmocka_unit_test(requests_are_accepted_or_refused),
+        cmocka_unit_test(requests_by_reference),
+        cmocka_unit_test(the_text_of_a_request_parses_to_the_same),
         cmocka_unit_test(parameters_are_bounded),
         cmocka_unit_test(parameters_become_typed),
         cmocka_unit_test(an_error_goes_where_it_belongs),

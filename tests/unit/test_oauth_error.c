@@ -38,12 +38,13 @@ static void codes_have_their_names_and_statuses(void **state)
         {"RFC 8628 §3.5", OAUTH_EXPIRED_TOKEN, "expired_token", 400},
         {"Unmet Authentication Requirements 1.0 §1", OAUTH_UNMET_AUTHENTICATION_REQUIREMENTS,
          "unmet_authentication_requirements", 400},
+        {"Core §3.1.2.6", OAUTH_INVALID_REQUEST_URI, "invalid_request_uri", 400},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         row_string(rows[i].rule, oauth_error_name(rows[i].code), rows[i].name);
         row_equal(rows[i].rule, oauth_error_status(rows[i].code), rows[i].status);
     }
-    assert_int_equal(COUNT(rows), OAUTH_UNMET_AUTHENTICATION_REQUIREMENTS); /* every code but OAUTH_OK */
+    assert_int_equal(COUNT(rows), OAUTH_INVALID_REQUEST_URI); /* every code but OAUTH_OK */
 }
 
 int main(void)
