@@ -51,7 +51,11 @@ void guesses_count(struct http_request *req, const char *account, const char *ad
 
 static enum op_err forget(struct kv_txn *txn, void *arg)
 {
-    return guard_reset(txn, &auth.account_limit, arg);
+    const struct guess *guess = arg;
+    enum op_err err = guard_reset(txn, &auth.account_limit, guess->account);
+    if (err == OP_OK && *guess->address != '\0')
+        err = guard_take_back(txn, &auth.address_limit, guess->address);
+    return err;
 }
 
 static void forgotten(enum op_err result, void *arg)
@@ -60,7 +64,10 @@ static void forgotten(enum op_err result, void *arg)
     talloc_free(arg);
 }
 
-void guesses_forget(const char *account)
+void guesses_forget(const char *account, const char *address)
 {
-    kv_run(server_kv(), KV_GUARD, forget, forgotten, lower_case(NULL, account));
+    struct guess *guess = mem_new(NULL, struct guess);
+    guess->account = lower_case(guess, account);
+    guess->address = guard_address(guess, address);
+    kv_run(server_kv(), KV_GUARD, forget, forgotten, guess);
 }

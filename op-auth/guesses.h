@@ -10,5 +10,5 @@ typedef void guesses_done(enum op_err result, unsigned wait, void *arg);
 /* Counts a guess before it is tried (so that parallel ones cannot slip by). account in any case; address may
  * be "". done runs on the event loop. Does not block. Memory is req's. */
 void guesses_count(struct http_request *req, const char *account, const char *address, guesses_done *done, void *arg);
-/* The password was right: the account's guesses are forgotten, some time soon. */
-void guesses_forget(const char *account);
+/* The password was right: the account's guesses are forgotten and the address has one less, some time soon. */
+void guesses_forget(const char *account, const char *address);

@@ -35,7 +35,7 @@ static const struct conf_item CONF[] = {
      .target = &auth.settings.account_guess_window, .help = "The time in which that many guesses are forgotten."},
     {.name = "address_guesses", .type = CONF_NUMBER, .def = "200", .min = 1, .max = 100000, .unit = "guesses",
      .target = &auth.settings.address_guesses,
-     .help = "Passwords, right or wrong, from one address (of IPv6: one /64) before it has to wait."},
+     .help = "Wrong passwords from one address (of IPv6: one /64) before it has to wait."},
     {.name = "address_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
      .target = &auth.settings.address_guess_window, .help = "The time in which that many are forgotten."},
 };

@@ -41,7 +41,7 @@ static void is_changed(enum op_err result, struct revocation *revocation)
     }
     log_event(LOG_LEVEL_INFO, "password_changed", req->request_id, req->trace_id, "user_id",
               revocation->who.user->user_id, NULL);
-    guesses_forget(revocation->who.user->username);
+    guesses_forget(revocation->who.user->username, req->client_address);
     browser_set_session(req, revocation->new_cookie);
     view_redirect(req, "/account?done=password");
 }

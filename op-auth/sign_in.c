@@ -205,7 +205,7 @@ static void is_established(enum op_err result, void *arg)
         wrong(attempt);
         return;
     }
-    guesses_forget(attempt->username); /* the password was right, whatever the store says */
+    guesses_forget(attempt->username, attempt->req->client_address); /* the password was right, whatever the store says */
     if (result != OP_OK) {
         view_store_error(attempt->req, result);
     } else {

@@ -155,6 +155,18 @@ enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const
     return err;
 }
 
+enum op_err guard_take_back(struct kv_txn *txn, const struct guard_limit *limit, const char *subject)
+{
+    struct slot slot;
+    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    if (err != OP_OK || memcmp(slot.stored_tag, slot.tag, TAG_LEN) != 0)
+        return err;
+    uint8_t stored[SLOT_LEN];
+    num_put_be64(stored, (uint64_t)(slot.full_until - step_ms(limit)));
+    memcpy(stored + 8, slot.tag, TAG_LEN);
+    return kv_put(txn, &TABLE_COUNTERS, bytes_from(slot.key, sizeof slot.key), bytes_from(stored, sizeof stored), 0);
+}
+
 enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, const char *subject)
 {
     struct slot slot;

@@ -25,6 +25,9 @@ must_check enum op_err guard_count(struct kv_txn *txn, const struct guard_limit 
  * raced apart): ret_seconds is 0 when it was counted, else the wait. */
 must_check enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const char *subject,
                                   unsigned *ret_seconds);
+/* Takes one count back (what was counted before it was tried, and was right). Where several subjects share the
+ * slot nothing changes: it drains by itself. */
+must_check enum op_err guard_take_back(struct kv_txn *txn, const struct guard_limit *limit, const char *subject);
 /* Forgets a subject's count (a sign-in that succeeded). */
 must_check enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, const char *subject);
 

@@ -72,6 +72,16 @@ def test_an_address_across_processes(start_auth):
     assert guess(two, "ann", PASSWORD, "2001:db8:1:3::1").kind != "sign-in"
 
 
+def test_right_passwords_do_not_use_up_an_address(start_auth):
+    """Many people behind one address sign in; only what is wrong is counted."""
+    auth, = start_auth(op_auth__address_guesses=3, **HOUR)
+    for _ in range(8):
+        assert guess(auth, "ann", PASSWORD).kind != "sign-in"
+    for number in range(3):
+        assert guess(auth, f"account-{number}").refused
+    assert is_throttled(guess(auth, "ann", PASSWORD), 3600)
+
+
 def test_the_count_of_an_account_is_forgotten(start_auth):
     auth, = start_auth(op_auth__account_guesses=3, **HOUR)
     for _ in range(3):

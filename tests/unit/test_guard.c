@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 /* One call of guard in a transaction of its own. */
 struct call {
-    enum { USE, WAIT, COUNT, TRY, RESET } verb;
+    enum { USE, WAIT, COUNT, TRY, RESET, TAKE_BACK } verb;
     const struct guard_limit *limit;
     const char *issuer, *subject;
     int64_t seconds; /* USE: how long it is remembered */
@@ -55,6 +55,7 @@ static enum op_err call_work(struct kv_txn *txn, void *arg)
     case COUNT: return guard_count(txn, call->limit, call->subject);
     case TRY: return guard_try(txn, call->limit, call->subject, &call->wait);
     case RESET: return guard_reset(txn, call->limit, call->subject);
+    case TAKE_BACK: return guard_take_back(txn, call->limit, call->subject);
     }
     return OP_BROKEN;
 }
@@ -131,6 +132,23 @@ static void as_many_as_the_limit_then_a_wait(void **state)
     reset(f, &FIVE, "anna");
     assert_int_equal(wait_for(f, &FIVE, "anna"), 0);
     reset(f, &FIVE, "nobody");
+}
+
+static void what_was_right_is_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    struct call back = {.verb = TAKE_BACK, .limit = &FIVE, .subject = "carla"};
+    assert_int_equal(run(f, back, NULL), OP_OK); /* nothing was counted */
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(try(f, &FIVE, "carla"), 0);
+        assert_int_equal(run(f, back, NULL), OP_OK);
+    }
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(try(f, &FIVE, "carla"), 0);
+    assert_true(wait_for(f, &FIVE, "carla") > 0);
+    assert_int_equal(run(f, back, NULL), OP_OK);
+    assert_int_equal(try(f, &FIVE, "carla"), 0); /* one, and only one */
+    assert_true(wait_for(f, &FIVE, "carla") > 0);
 }
 
 static void a_slot_drains(void **state)
@@ -253,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_jti_is_used_once, setup, teardown),
         cmocka_unit_test_setup_teardown(as_many_as_the_limit_then_a_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_right_is_taken_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slot_drains, setup, teardown),
         cmocka_unit_test_setup_teardown(a_neighbour_in_the_slot_cannot_reset_it, setup, teardown),
         cmocka_unit_test_setup_teardown(guessing_does_not_fill_the_map, setup, teardown),
