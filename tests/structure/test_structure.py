@@ -115,3 +115,11 @@ def test_functions_stay_readable():
                     long.append(f"{path}:{start + 1}: {number - start - 1} lines")
                 start = None
     assert long == []
+
+
+def test_the_folders_and_files_that_ARCHITECTURE_names_are_there():
+    with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
+        rows = [line for line in file if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([\w./-]+/[\w./-]*)`", row.split("|")[1])}
+    assert len(named) > 10
+    assert not [name for name in sorted(named) if not os.path.exists(os.path.join(ROOT, name))]
