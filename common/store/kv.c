@@ -137,7 +137,8 @@ enum op_err kv_create(const void *ctx, const char *dir, enum kv_env env, size_t 
         *ret_why = mem_printf(ctx, "%s/data.mdb cannot be made: %s", dir, mdb_strerror(code));
         return from_lmdb(&db, code);
     }
-    return kv_files_sync(ctx, dir, ret_why);
+    err = kv_files_allocate(ctx, dir, ret_why);
+    return err == OP_OK ? kv_files_sync(ctx, dir, ret_why) : err;
 }
 
 static int database_close(struct kv_database *db)

@@ -127,6 +127,21 @@ bool kv_file_is_there(const struct kv_file *file)
     return stat(file->path, &info) == 0 && info.st_dev == file->device && info.st_ino == file->inode;
 }
 
+enum op_err kv_files_allocate(const void *ctx, const char *dir, const char **ret_why)
+{
+    struct stat info;
+    char *path = mem_printf(ctx, "%s/lock.mdb", dir);
+    int fd = open(path, O_RDWR | O_CLOEXEC), reason = fd < 0 ? errno : 0;
+    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0)
+        reason = posix_fallocate(fd, 0, info.st_size);
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    enum op_err err = reason == 0 || reason == EOPNOTSUPP ? OP_OK : failed(ctx, path, ret_why);
+    talloc_free(path);
+    return err;
+}
+
 enum op_err kv_files_sync(const void *ctx, const char *dir, const char **ret_why)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

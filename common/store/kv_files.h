@@ -23,5 +23,9 @@ struct kv_file {
 struct kv_file kv_file_note(const void *ctx, const char *dir, const char *name);
 bool kv_file_is_there(const struct kv_file *file);
 
+/* Gives lock.mdb, which LMDB maps, all its blocks: on a full disk a missing one would be a SIGBUS. Not while
+ * this process has the environment open. OP_FULL, OP_BROKEN. */
+must_check enum op_err kv_files_allocate(const void *ctx, const char *dir, const char **ret_why);
+
 /* Makes the names in dir durable. OP_BROKEN. */
 must_check enum op_err kv_files_sync(const void *ctx, const char *dir, const char **ret_why);

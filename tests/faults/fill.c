@@ -1,5 +1,6 @@
 /* Fills an environment until nothing more goes in: fill STATE_DIR RUNTIME_DIR ENV SECONDS. What it puts there expires
- * after SECONDS. With 0 seconds it takes out again what it once put there. Prints how many entries. For tests of a full map. */
+ * after SECONDS. With 0 seconds it takes out again what it once put there. Prints how many entries. For tests of a full
+ * map. With "hold" instead of SECONDS it says "held" and keeps the writer lock until its standard input ends. */
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,16 @@ static unsigned empty(struct kv *kv, const struct kv_table *table)
     return count;
 }
 
+static enum op_err hold_lock(struct kv_txn *txn, void *arg)
+{
+    (void)txn, (void)arg;
+    puts("held");
+    fflush(stdout);
+    while (getchar() != EOF)
+        ;
+    return OP_OK;
+}
+
 static bool find_env(const char *name, enum kv_env *ret)
 {
     for (unsigned env = 0; env < KV_ENV_COUNT; env++)
@@ -86,9 +97,11 @@ static bool find_env(const char *name, enum kv_env *ret)
 int main(int argc, char **argv)
 {
     struct filling filling = {.table = {.prefix = PREFIX, .name = "filling"}};
-    uint64_t seconds;
-    if (argc != 5 || !find_env(argv[3], &filling.table.env) || num_parse_u64(bytes_of(argv[4]), 100000, &seconds) != OP_OK) {
-        fprintf(stderr, "usage: fill STATE_DIR RUNTIME_DIR ENV SECONDS\n");
+    uint64_t seconds = 0;
+    bool holds = argc == 5 && strcmp(argv[4], "hold") == 0;
+    if (argc != 5 || !find_env(argv[3], &filling.table.env) ||
+        (!holds && num_parse_u64(bytes_of(argv[4]), 100000, &seconds) != OP_OK)) {
+        fprintf(stderr, "usage: fill STATE_DIR RUNTIME_DIR ENV SECONDS|hold\n");
         return 64;
     }
     filling.seconds = (int64_t)seconds;
@@ -100,6 +113,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "fill: %s\n", why);
         return 1;
     }
+    if (holds)
+        return kv_run_wait(kv, filling.table.env, hold_lock, NULL) == OP_OK ? 0 : 1;
     printf("%u\n", seconds == 0 ? empty(kv, &filling.table) : fill(kv, &filling));
     talloc_free(ctx);
     return 0;

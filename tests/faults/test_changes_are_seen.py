@@ -31,6 +31,7 @@ class SignedIn:
         self.tokens = sign_in(partita, self.client, scope, self.person)
         assert self.userinfo() == (200, None)
         assert self.refreshes() == [(200, None)] * 2
+        assert self.introspection() is True
 
     def userinfo(self):
         response = requests.get(self.partita.issuer + "/userinfo", timeout=30, verify=self.partita.verify,
@@ -44,6 +45,12 @@ class SignedIn:
                    for connection in self.connections]
         return [(status, answer.get("error")) for status, answer in answers]
 
+    def introspection(self):
+        """What the client hears of its own access token: active or not; None where it is refused itself."""
+        response = requests.post(self.partita.issuer + "/introspect", data={"token": self.tokens["access_token"]}, timeout=30,
+                                 auth=(self.client["client_id"], self.client["client_secret"]), verify=self.partita.verify)
+        return response.json()["active"] if response.status_code == 200 else None
+
     def sessions(self):
         user_id = self.partita.opctl("user", "show", self.name)["user_id"]
         return [session["sid"] for session in self.partita.opctl("session", "list") if session["user_id"] == user_id]
@@ -55,6 +62,7 @@ class SignedIn:
     def is_dead(self, refresh=(400, "invalid_grant")):
         assert self.userinfo() == (401, "invalid_token")
         assert self.refreshes() == [refresh] * 2
+        assert self.introspection() is (None if refresh[0] == 401 else False)
 
 
 @pytest.mark.parametrize("scope", ["openid profile", "openid profile offline_access"])

@@ -59,6 +59,13 @@ def people(cramped):
     return people
 
 
+def test_lock_files_have_all_their_blocks(cramped):
+    """They are mapped: one that is missing on a full disk would end the process."""
+    for env in os.listdir(cramped.state):
+        info = os.stat(os.path.join(cramped.state, env, "lock.mdb"))
+        assert info.st_size > 60000 and info.st_blocks * 512 >= info.st_size, env
+
+
 def test_a_full_disk(cramped, people):
     codes = plant(cramped, people.client, 2 * TRIES)
     auth, token = Lines(cramped, "op-auth"), Lines(cramped, "op-token")

@@ -13,7 +13,7 @@ from person import Person, request_for, sign_in, token_request
 from server_process import wait_until
 from token_process import REDIRECT_URI
 
-KILLS = ["op-token", "op-auth", "op-userinfo", "op-token", "op-discovery", "op-auth"]
+KILLS = ["op-token", "op-auth", "op-userinfo", "op-management", "op-token", "op-discovery", "op-auth", "op-async"]
 PASSWORD = "correct horse battery"
 OFTEN = 0.01  # seconds between the requests of one thread: steady, not all that the machine can
 
@@ -27,13 +27,13 @@ class Load:
         self.users = [f"person{number}" for number in range(3)]
         for name in self.users:
             partita.add_user(name, PASSWORD)
-        self.people, self.newest, self.added = [], {}, collections.defaultdict(list)
+        self.people, self.newest, self.revoked, self.added = [], {}, [], collections.defaultdict(list)
         self.outcomes = []  # (when, server, what): what is None when it went well
         self.over = threading.Event()
         self.access_token = None
         self.family = 0
         work = [lambda: self.sign_in(self.users[0]), lambda: self.sign_in(self.users[1]), self.refreshing(), self.refreshing(),
-                self.userinfo, self.discovery, self.operate]
+                self.revoking(), self.userinfo, self.discovery, self.operate]
         self.threads = [threading.Thread(target=self.repeat, args=(step,)) for step in work]
         for thread in self.threads:
             thread.start()
@@ -83,6 +83,28 @@ class Load:
                 return "op-token", response.text
             self.newest[name] = response.json()["refresh_token"]
             return "op-token", None
+        return step
+
+    def revoking(self):
+        """One family after another, each from the refresh token of a sign-in of its own."""
+        person = Person(self.partita, self.users[2], PASSWORD)
+        sign_in(self.partita, self.client, "openid offline_access", person)
+
+        def step():
+            request, verifier = request_for(self.client["client_id"], REDIRECT_URI, "openid offline_access", prompt="none")
+            try:
+                code = person.authorize(request)["code"]
+            except (AssertionError, KeyError) as error:
+                return "op-auth", repr(error)
+            response = token_request(self.partita, self.client, verifier, grant_type="authorization_code", code=code, redirect_uri=REDIRECT_URI)
+            if response.status_code != 200:
+                return "op-token", response.text
+            token = response.json()["refresh_token"]
+            response = requests.post(self.partita.issuer + "/revoke", data={"token": token, "client_id": self.client["client_id"]}, timeout=30)
+            if response.status_code != 200:
+                return "op-management", response.text
+            self.revoked.append(token)
+            return "op-management", None
         return step
 
     def userinfo(self):
@@ -138,7 +160,7 @@ def killed(start_partita):
         time.sleep(1)
         for name in KILLS:
             windows.append((name, *kill(partita, name)))
-            time.sleep(0.7)
+            time.sleep(0.5)
     finally:
         load.end()
     return partita, load, windows
@@ -156,10 +178,9 @@ def test_the_others_go_on(killed):
     for name, start, end in windows:
         assert end - start < 10
         went_well = {server for when, server, what in load.outcomes if what is None and start <= when <= end}
-        others = {"op-token", "op-userinfo", "op-discovery"} - ({name} if name != "op-token" else set())
-        assert others <= went_well, (name, went_well)
+        assert {"op-token", "op-userinfo", "op-discovery", "op-management"} - {name} <= went_well, (name, went_well)
         later = {server for when, server, what in load.outcomes if what is None and when > end}
-        assert {"op-token", "op-userinfo", "op-discovery"} <= later
+        assert {"op-token", "op-userinfo", "op-discovery", "op-management"} <= later
 
 
 def test_no_acknowledged_write_is_missing(killed):
@@ -168,6 +189,10 @@ def test_no_acknowledged_write_is_missing(killed):
     for family, token in load.newest.items():
         response = token_request(partita, load.client, grant_type="refresh_token", refresh_token=token)
         assert response.status_code == 200, (family, response.text)
+    assert len(load.revoked) > 20
+    for token in load.revoked:
+        response = token_request(partita, load.client, grant_type="refresh_token", refresh_token=token)
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
     for person in load.people:
         request, _ = request_for(load.client["client_id"], REDIRECT_URI, "openid offline_access", prompt="none")
         assert "code" in person.authorize(request)
