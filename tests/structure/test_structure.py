@@ -1,7 +1,6 @@
 """The walls of the house: which way includes may point, one home per fenced header, and what the tree never says."""
 import os
 import re
-import subprocess
 
 import pytest
 
@@ -23,8 +22,17 @@ GENERATED = {"records.pb-c.h": "common/data"}
 
 
 def sources():
-    out = subprocess.run(["git", "-C", ROOT, "ls-files", "*.c", "*.h"], capture_output=True, text=True, check=True).stdout
-    return [path for path in out.split("\n") if path and not path.startswith("tests/")]
+    """Every C file of the product, relative to the root."""
+    found = []
+    for top in sorted(os.listdir(ROOT)):
+        if top == "common" or (top.startswith("op") and os.path.isdir(os.path.join(ROOT, top))):
+            for directory, _, names in os.walk(os.path.join(ROOT, top)):
+                found += [os.path.relpath(os.path.join(directory, name), ROOT) for name in sorted(names) if name.endswith((".c", ".h"))]
+    return found
+
+
+def test_there_is_something_to_look_at():
+    assert "common/store/kv.c" in sources() and "op-token/main.c" in sources() and "opctl/main.c" in sources()
 
 
 def includes(path):
