@@ -89,8 +89,11 @@ static Rec__Grant *make_grant(const void *ctx, const struct authorization *a, in
     grant->sid = mem_strdup(ctx, a->session->sid);
     grant->scopes = records_strings(ctx, a->request.scopes.items, a->request.scopes.count);
     grant->n_scopes = a->request.scopes.count;
-    grant->audiences = records_strings(ctx, a->client->audiences, a->client->n_audiences);
-    grant->n_audiences = a->client->n_audiences;
+    struct scope_list audiences = a->request.resources;
+    if (audiences.count == 0)
+        audiences = (struct scope_list){a->client->audiences, a->client->n_audiences};
+    grant->audiences = records_strings(ctx, audiences.items, audiences.count);
+    grant->n_audiences = audiences.count;
     grant->has_auth_time = true;
     grant->auth_time = a->session->auth_time;
     if (a->session->acr != NULL)

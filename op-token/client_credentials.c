@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "issue.h"
+#include "target.h"
 
 static struct scope_list registered_for_itself(const void *ctx, const Rec__Client *client,
                                                const struct scope_catalogue *catalogue)
@@ -42,14 +43,16 @@ void client_credentials_grant(struct token_request *token)
     enum op_err err = token_scopes(token, &asked, &error);
     if (err == OP_OK)
         err = client_credentials_decide(token->http, client, &asked, &token_process.catalogue, &scopes, &error);
+    if (err == OP_OK)
+        err = target_of_client(token->http, &token->params.resource, client, &token->audiences, &error);
     if (err != OP_OK) {
         token_refuse(token, &error);
         return;
     }
     Rec__Grant *grant = records_new(token->http, &rec__grant__descriptor);
     grant->client_id = client->client_id;
-    grant->audiences = client->audiences;
-    grant->n_audiences = client->n_audiences;
+    grant->audiences = token->audiences.items;
+    grant->n_audiences = token->audiences.count;
     grant->has_granted_at = true;
     grant->granted_at = clock_now();
     issue_reply(token, &(struct issue){.grant = grant, .scopes = scopes, .now = grant->granted_at});

@@ -10,6 +10,7 @@
 #include "runtime/server.h"
 #include "store/codes.h"
 #include "store/families.h"
+#include "target.h"
 
 /* --- decide --- */
 
@@ -118,11 +119,15 @@ static enum op_err load_and_take(struct kv_txn *txn, void *arg)
     enum op_err err = load(txn, job);
     if (err != OP_OK)
         return err;
+    struct token_request *token = job->token;
     job->verdict = code_decide(&job->facts, &job->error);
+    if (job->verdict == CODE_REDEEM && target_of_grant(token->http, &token->params.resource, job->facts.code->grant,
+                                                       &token->audiences, &job->error) != OP_OK)
+        job->verdict = CODE_REFUSE;
     if (job->verdict != CODE_REDEEM)
         return OP_OK;
     Rec__Code *taken;
-    return codes_take(txn, job->token->http, job->token->params.code, birth_family_id(job->birth),
+    return codes_take(txn, token->http, token->params.code, birth_family_id(job->birth),
                       kv_now(txn) + token_settings.tombstone_lifetime, &taken);
 }
 

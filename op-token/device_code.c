@@ -6,6 +6,7 @@
 #include "runtime/alive.h"
 #include "runtime/server.h"
 #include "store/device_requests.h"
+#include "target.h"
 
 struct poll {
     struct token_request *token;
@@ -47,7 +48,11 @@ static enum op_err load_and_take(struct kv_txn *txn, void *arg)
     enum op_err err = load(txn, poll);
     if (err != OP_OK)
         return err;
+    struct token_request *token = poll->token;
     poll->verdict = device_poll_decide(&poll->facts, &poll->error);
+    if (poll->verdict == DEVICE_REDEEM && target_of_grant(token->http, &token->params.resource, poll->request->grant,
+                                                          &token->audiences, &poll->error) != OP_OK)
+        poll->verdict = DEVICE_REFUSE;
     switch (poll->verdict) {
     case DEVICE_REDEEM:
         return device_requests_take(txn, poll->token->http, device_code, &poll->request);

@@ -20,17 +20,18 @@ bool issue_ready(const Rec__Client *client)
            keyring_ready(token_process.keyring, id_token_alg(client));
 }
 
-Rec__Grant *issue_grant(const void *ctx, const Rec__Grant *grant, const struct scope_list *scopes, const char *issuer)
+Rec__Grant *issue_grant(const void *ctx, const Rec__Grant *grant, const struct scope_list *audiences,
+                        const struct scope_list *scopes, const char *issuer)
 {
+    struct scope_list list = audiences->count > 0 ? *audiences : (struct scope_list){grant->audiences, grant->n_audiences};
     Rec__Grant *copy = mem_new(ctx, Rec__Grant);
     *copy = *grant;
-    if (!scope_has(scopes, "openid") || grant->n_audiences == 0 ||
-        records_contain(grant->audiences, grant->n_audiences, issuer))
-        return copy;
-    copy->audiences = mem_array(copy, char *, grant->n_audiences + 1);
-    for (size_t i = 0; i < grant->n_audiences; i++)
-        copy->audiences[i] = grant->audiences[i];
-    copy->audiences[copy->n_audiences++] = mem_strdup(copy, issuer);
+    copy->audiences = mem_array(copy, char *, list.count + 1);
+    copy->n_audiences = list.count;
+    for (size_t i = 0; i < list.count; i++)
+        copy->audiences[i] = list.items[i];
+    if (scope_has(scopes, "openid") && list.count > 0 && !scope_has(&list, issuer))
+        copy->audiences[copy->n_audiences++] = mem_strdup(copy, issuer);
     return copy;
 }
 
@@ -39,7 +40,7 @@ static enum op_err sign_access_token(const struct token_request *token, const st
     void *ctx = token->http;
     json_t *claims = access_token_claims(ctx, &(struct access_token_input){
         .issuer = settings.issuer,
-        .grant = issue_grant(ctx, issue->grant, &issue->scopes, settings.issuer),
+        .grant = issue_grant(ctx, issue->grant, &token->audiences, &issue->scopes, settings.issuer),
         .family_id = issue->family_id,
         .jti = rand_token(ctx, JTI_LEN),
         .now = issue->now,

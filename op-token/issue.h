@@ -18,9 +18,10 @@ struct issue {
 /* True when the keys that a token for this client needs can sign: asked before anything is spent. */
 bool issue_ready(const Rec__Client *client);
 
-/* Whom the access token is for: the grant's audiences, and the issuer, whose userinfo endpoint asks for
- * it, when openid is among the scopes (RFC 9068 §3). Owned by ctx. */
-Rec__Grant *issue_grant(const void *ctx, const Rec__Grant *grant, const struct scope_list *scopes, const char *issuer);
+/* Whom the access token is for: the audiences that the request names, else the grant's (RFC 9068 §3), and the issuer,
+ * whose userinfo endpoint asks for it, when openid is among the scopes. Owned by ctx. */
+Rec__Grant *issue_grant(const void *ctx, const Rec__Grant *grant, const struct scope_list *audiences,
+                        const struct scope_list *scopes, const char *issuer);
 
 /* Signs and replies, and frees the request. Signing takes up to a millisecond of CPU. */
 void issue_reply(struct token_request *token, const struct issue *issue);

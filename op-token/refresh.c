@@ -8,6 +8,7 @@
 #include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "store/families.h"
+#include "target.h"
 
 /* --- decide --- */
 
@@ -131,6 +132,10 @@ static enum op_err judge_and_rotate(struct kv_txn *txn, void *arg)
         .idle_lifetime = settings.refresh_token_idle_lifetime,
         .now = job->now,
     });
+    struct token_request *token = job->token;
+    if (job->plan.action == REFRESH_ANSWER && target_of_grant(token->http, &token->params.resource, job->family->grant,
+                                                              &token->audiences, &job->plan.error) != OP_OK)
+        job->plan.action = REFRESH_REFUSE;
     switch (job->plan.action) {
     case REFRESH_ANSWER:
         return write_use(txn, job);

@@ -8,6 +8,7 @@
 #include "issue.h"
 #include "protocol/device.h"
 #include "protocol/pkce.h"
+#include "protocol/resource.h"
 #include "refresh.h"
 #include "runtime/client_request.h"
 #include "runtime/reply.h"
@@ -23,6 +24,7 @@ static const struct param PARAMS[] = {
     PARAM(struct token_params, refresh_token, PARAM_OPTIONAL, 4096, param_is_vschar),
     PARAM(struct token_params, scope, PARAM_OPTIONAL, 2048, NULL),
     PARAM(struct token_params, device_code, PARAM_OPTIONAL, 256, param_is_vschar),
+    RESOURCE_PARAM(struct token_params),
 };
 
 struct token_grant {

@@ -2,6 +2,7 @@
 /* The token endpoint (RFC 6749 §3.2): reads the request, authenticates the client and hands over to
  * the grant. A grant replies exactly once, perhaps after a commit. */
 #include "protocol/client_auth.h"
+#include "protocol/params.h"
 #include "protocol/refresh_token.h"
 #include "protocol/scope.h"
 #include "runtime/http.h"
@@ -24,6 +25,7 @@ extern struct token_process token_process;
 
 struct token_params {
     const char *grant_type, *code, *redirect_uri, *code_verifier, *refresh_token, *scope, *device_code;
+    struct param_list resource;
 };
 
 /* One request; it and all it points to are owned by http. */
@@ -33,6 +35,7 @@ struct token_request {
     struct client_auth auth;
     const struct token_grant *grant;
     Rec__Client *client; /* authenticated, not disabled, registered for this grant type */
+    struct scope_list audiences; /* of the access token, where the request names resources: set by the grant */
 };
 
 void token_handle(struct http_request *req);

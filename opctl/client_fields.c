@@ -8,6 +8,7 @@
 #include "protocol/params.h"
 #include "protocol/client_auth.h"
 #include "protocol/redirect_uri.h"
+#include "protocol/resource.h"
 #include "protocol/scope.h"
 
 enum { TEXT_MAX_LEN = 200, URI_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 * 24 * 3600 };
@@ -16,8 +17,8 @@ const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "cli
 const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "none", NULL};
 const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_CLEARABLE[] = {
-    "redirect-uri", "post-logout-redirect-uri", "audience", "rotate", "id-token-alg", "default-max-age", "client-uri",
-    "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
+    "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate", "id-token-alg", "default-max-age",
+    "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
 
 /* --- fields by name: the option, the record's member --- */
 
@@ -46,7 +47,8 @@ static const struct text_field TEXTS[] = {
 static const struct list_field LISTS[] = {
     LIST("redirect-uri", redirect_uris), LIST("post-logout-redirect-uri", post_logout_redirect_uris),
     LIST("grant", grant_types),          LIST("scope", scopes),
-    LIST("audience", audiences),         LIST("contact", contacts),
+    LIST("audience", audiences),         LIST("resource", resources),
+    LIST("contact", contacts),
 };
 
 static void set_pointer(Rec__Client *client, size_t offset, const void *value)
@@ -150,6 +152,10 @@ static const char *apply_numbers(const void *ctx, const struct cli_line *line, R
         client->has_require_auth_time = true;
         client->require_auth_time = cli_yes(line, "require-auth-time", false);
     }
+    if (cli_has(line, "require-par")) {
+        client->has_require_pushed_authorization_requests = true;
+        client->require_pushed_authorization_requests = cli_yes(line, "require-par", false);
+    }
     if (cli_has(line, "introspection")) {
         client->has_introspection_allowed = true;
         client->introspection_allowed = cli_yes(line, "introspection", false);
@@ -222,6 +228,18 @@ static const char *uris_problem(const void *ctx, const Rec__Client *client, cons
     return NULL;
 }
 
+static const char *resources_problem(const void *ctx, const Rec__Client *client)
+{
+    for (size_t i = 0; i < client->n_resources; i++) {
+        const char *wrong = resource_problem(client->resources[i]);
+        if (wrong == NULL && records_contain(client->resources, i, client->resources[i]))
+            wrong = "is there twice";
+        if (wrong != NULL)
+            return mem_printf(ctx, "--resource %s %s", client->resources[i], wrong);
+    }
+    return NULL;
+}
+
 const char *client_fields_problem(const void *ctx, const Rec__Client *client)
 {
     bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
@@ -235,12 +253,15 @@ const char *client_fields_problem(const void *ctx, const Rec__Client *client)
         return "--grant refresh_token is of no use without --grant authorization_code";
     if (client_is_public(client) && records_contain(client->grant_types, client->n_grant_types, "client_credentials"))
         return "a public client has no credentials for --grant client_credentials";
+    if (!for_people && client->require_pushed_authorization_requests)
+        return "--require-par is of no use without --grant authorization_code";
     if (client_is_public(client) && client->introspection_allowed)
         return "a public client has no credentials for --introspection yes";
     const char *wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
-    return wrong != NULL ? wrong
-                         : uris_problem(ctx, client, "post-logout-redirect-uri", client->post_logout_redirect_uris,
-                                        client->n_post_logout_redirect_uris);
+    if (wrong == NULL)
+        wrong = uris_problem(ctx, client, "post-logout-redirect-uri", client->post_logout_redirect_uris,
+                             client->n_post_logout_redirect_uris);
+    return wrong != NULL ? wrong : resources_problem(ctx, client);
 }
 
 json_t *client_fields_json(const void *ctx, const Rec__Client *client)
@@ -259,6 +280,8 @@ json_t *client_fields_json(const void *ctx, const Rec__Client *client)
     json_set_string(object, "scope", scope_text(ctx, client->scopes, client->n_scopes));
     if (client->n_audiences > 0)
         json_set_strings(object, "audiences", client->audiences, client->n_audiences);
+    if (client->n_resources > 0)
+        json_set_strings(object, "resources", client->resources, client->n_resources);
     json_set_string(object, "id_token_signed_response_alg", client->id_token_signed_response_alg);
     json_set_bool(object, "first_party", client->first_party);
     if (client->has_rotate_refresh_tokens)
@@ -267,6 +290,8 @@ json_t *client_fields_json(const void *ctx, const Rec__Client *client)
         json_set_int(object, "default_max_age", client->default_max_age);
     if (client->has_require_auth_time)
         json_set_bool(object, "require_auth_time", client->require_auth_time);
+    if (client->has_require_pushed_authorization_requests)
+        json_set_bool(object, "require_pushed_authorization_requests", client->require_pushed_authorization_requests);
     if (client->has_introspection_allowed)
         json_set_bool(object, "introspection_allowed", client->introspection_allowed);
     json_set_string(object, "client_uri", client->client_uri);

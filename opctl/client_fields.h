@@ -12,11 +12,13 @@
     {"grant", "GRANT", true, "what it may use at the token endpoint", CLIENT_GRANTS},                                 \
     {"scope", "SCOPES", true, "what it may ask for, several separated by spaces", NULL},                              \
     {"audience", "AUDIENCE", true, "aud of its access tokens when it names no resource", NULL},                       \
+    {"resource", "URI", true, "what it may name as resource, to be the aud of its access tokens", NULL},              \
     {"auth-method", "METHOD", false, "how it authenticates", CLIENT_AUTH_METHODS},                                    \
     {"rotate", "YES-NO", false, "refresh tokens change at each use (default: those of public clients)", CLI_YES_NO},  \
     {"id-token-alg", "ALG", false, "what its ID tokens are signed with", CLIENT_ID_TOKEN_ALGS},                       \
     {"default-max-age", "SECONDS", false, "ask for the password again when the sign-in is older", NULL},              \
     {"require-auth-time", "YES-NO", false, "auth_time in each ID token", CLI_YES_NO},                                 \
+    {"require-par", "YES-NO", false, "has to push its authorization requests to /as/par first", CLI_YES_NO},          \
     {"introspection", "YES-NO", false, "a resource server: may introspect tokens meant for it or its audiences",      \
      CLI_YES_NO},                                                                                                     \
     {"client-uri", "URL", false, "its home page", NULL},                                                              \
@@ -37,8 +39,8 @@ const char *client_fields_apply(const void *ctx, const struct cli_line *line, Re
 void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count);
 
 /* NULL when the whole record may be registered, else what is wrong (owned by ctx): no name; a redirect URI that
- * redirect_uri_problem refuses or that is there twice; a grant without what it needs; a public client with
- * client_credentials. */
+ * redirect_uri_problem refuses or that is there twice; a resource that is no absolute URI without a fragment, or is
+ * there twice; a grant without what it needs; a public client with client_credentials. */
 const char *client_fields_problem(const void *ctx, const Rec__Client *client);
 
 /* The registration as JSON, in RFC 7591's names; without the secret. Owned by ctx. */

@@ -275,7 +275,7 @@ static enum op_err read_resources(const void *ctx, const Rec__Client *client, st
                                   struct oauth_error *ret_error)
 {
     return resource_select(ctx, &request->resource, client->resources, client->n_resources,
-                           "resource has one that this client is not registered for", &request->resources, ret_error);
+                           RESOURCE_NOT_REGISTERED, &request->resources, ret_error);
 }
 
 enum op_err authorize_request_parse(const void *ctx, const struct form *form, const Rec__Client *client,

@@ -1,6 +1,5 @@
 #include "protocol/resource.h"
 
-#include "data/records.h"
 #include "data/uri.h"
 
 bool resource_is_any(const char *value)

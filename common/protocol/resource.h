@@ -1,5 +1,6 @@
 #pragma once
 /* Resource indicators (RFC 8707): which protected resources an access token is asked for. Pure. */
+#include "data/records.h"
 #include "protocol/oauth_error.h"
 #include "protocol/params.h"
 #include "protocol/scope.h"
@@ -9,6 +10,8 @@
 #define RESOURCE_PARAM(type) PARAM(type, resource, PARAM_LIST, RESOURCE_BYTES_MAX, resource_is_any)
 enum { RESOURCE_BYTES_MAX = 64 * 1024 }; /* more than any body */
 bool resource_is_any(const char *value);
+
+#define RESOURCE_NOT_REGISTERED "resource has one that this client is not registered for"
 
 /* NULL when a client may be registered for this resource: an absolute URI without a fragment (§2); else what is
  * wrong, to stand after its name. */

@@ -8,6 +8,7 @@ enum { NOW = 100000 };
 static char *uris[] = {"https://rp.example/cb"};
 static char *scopes[] = {"openid", "profile", "email"};
 static char *audiences[] = {"https://api.example"};
+static char *resources[] = {"https://mail.example/", "urn:example:files"};
 
 #define BASE "client_id=rp&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid+profile"
 
@@ -40,6 +41,8 @@ static Rec__Client *make_client(void *ctx, unsigned world)
     client->n_scopes = 3;
     client->audiences = audiences;
     client->n_audiences = 1;
+    client->resources = resources;
+    client->n_resources = 2;
     client->first_party = (world & FIRST_PARTY) != 0;
     return client;
 }
@@ -187,8 +190,27 @@ static void the_code_says_what_was_granted(void **state)
     assert_int_equal(code->grant->auth_time, NOW - 300);
     assert_string_equal(code->grant->acr, "pwd");
     assert_int_equal(code->grant->n_scopes, 2);
+    assert_int_equal(code->grant->n_audiences, 1);
     assert_string_equal(code->grant->audiences[0], audiences[0]);
     assert_false(code->grant->first_party);
+    talloc_free(ctx);
+}
+
+/* RFC 8707 §2.1: the resource is applicable to the full grant. */
+static void the_code_is_for_the_resources_that_were_named(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    struct authorization *a = make(ctx, BASE "&resource=urn%3Aexample%3Afiles&resource=https%3A%2F%2Fmail.example%2F",
+                                   SIGNED_IN | CONSENTED);
+    assert_int_equal(authorization_judge(ctx, a, NOW), OUTCOME_GRANT);
+    Rec__Code *code = authorization_code(ctx, a, NOW);
+    assert_int_equal(code->grant->n_audiences, 2);
+    assert_string_equal(code->grant->audiences[0], resources[1]);
+    assert_string_equal(code->grant->audiences[1], resources[0]);
+    a = make(ctx, BASE "&resource=https%3A%2F%2Fapi.example", SIGNED_IN | CONSENTED);
+    assert_int_equal(authorization_judge(ctx, a, NOW), OUTCOME_ERROR);
+    assert_int_equal(a->error.code, OAUTH_INVALID_TARGET);
     talloc_free(ctx);
 }
 
@@ -269,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_request_has_its_outcome),
         cmocka_unit_test(the_code_says_what_was_granted),
+        cmocka_unit_test(the_code_is_for_the_resources_that_were_named),
         cmocka_unit_test(a_grant_is_never_older_than_what_it_leans_on),
         cmocka_unit_test(consents_grow_and_start_anew),
         cmocka_unit_test(sessions_are_noted_now_and_then),

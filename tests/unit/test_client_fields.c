@@ -59,6 +59,14 @@ static void what_may_be_registered(void **state)
         {{NAME, {"grant", "client_credentials"}, {"introspection", "yes"}}, NULL},
         {{NAME, BACK, {"auth-method", "none"}, {"introspection", "no"}}, NULL},
         {{NAME, BACK, {"auth-method", "none"}, {"introspection", "yes"}}, "no credentials for --introspection yes"},
+        {{NAME, BACK, {"resource", "https://api.example/"}, {"resource", "urn:example:mail"}}, NULL},
+        {{NAME, {"grant", "client_credentials"}, {"resource", "https://api.example/"}}, NULL},
+        {{NAME, BACK, {"resource", "api"}}, "--resource api is not an absolute URI"},
+        {{NAME, BACK, {"resource", "https://api.example/#x"}}, "has a fragment"},
+        {{NAME, BACK, {"resource", "urn:a"}, {"resource", "urn:a"}}, "is there twice"},
+        {{NAME, BACK, {"require-par", "yes"}}, NULL},
+        {{NAME, {"grant", "client_credentials"}, {"require-par", "no"}}, NULL},
+        {{NAME, {"grant", "client_credentials"}, {"require-par", "yes"}}, "--require-par is of no use"},
         {{NAME, BACK, {"scope", "openid  profile"}}, "--scope"},
         {{NAME, BACK, {"scope", "open\"id"}}, "--scope"},
         {{NAME, BACK, {"default-max-age", "-1"}}, "--default-max-age"},
@@ -104,6 +112,25 @@ static void defaults_fill_what_the_line_left_open(void **state)
     talloc_free(ctx);
 }
 
+static void what_it_may_name_and_how_it_has_to_ask(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    static const struct cli_setting given[] = {NAME, BACK, {"resource", "https://api.example/"}, {"resource", "urn:example:mail"},
+                                               {"require-par", "yes"}, {NULL, NULL}};
+    static struct cli_setting back[] = {{"clear", "resource"}, {"require-par", "no"}};
+    struct cli_line line = {.settings = back, .setting_count = 2};
+    Rec__Client *client;
+    assert_null(make(ctx, given, &client));
+    assert_true(client->n_resources == 2 && client->require_pushed_authorization_requests);
+    json_t *shown = client_fields_json(ctx, client);
+    assert_int_equal(json_array_size(json_object_get(shown, "resources")), 2);
+    assert_true(json_is_true(json_object_get(shown, "require_pushed_authorization_requests")));
+    assert_null(client_fields_apply(ctx, &line, client));
+    assert_true(client->n_resources == 0 && !client->require_pushed_authorization_requests);
+    talloc_free(ctx);
+}
+
 static void clear_takes_back(void **state)
 {
     (void)state;
@@ -127,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_be_registered),
         cmocka_unit_test(defaults_fill_what_the_line_left_open),
+        cmocka_unit_test(what_it_may_name_and_how_it_has_to_ask),
         cmocka_unit_test(clear_takes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
