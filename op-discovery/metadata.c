@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "protocol/client_keys.h"
 #include "runtime/reply.h"
 
 static struct {
@@ -72,15 +73,30 @@ static void set_algorithms(const void *ctx, json_t *out, const struct metadata *
     json_set(out, "id_token_signing_alg_values_supported", algs);
 }
 
+/* How clients prove who they are, at each endpoint that asks. Public ones cannot introspect. */
+static void set_client_authentication(const void *ctx, json_t *out)
+{
+    static const char *const endpoints[] = {"token", "revocation", "introspection"};
+    json_t *algs = json_make_array(ctx);
+    for (size_t i = 0; i < CLIENT_KEYS_ALG_COUNT; i++)
+        json_append_string(algs, jose_alg_name(CLIENT_KEYS_ALGS[i]));
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        const char *methods = mem_printf(ctx, "%s_endpoint_auth_methods_supported", endpoints[i]);
+        const char *signing = mem_printf(ctx, "%s_endpoint_auth_signing_alg_values_supported", endpoints[i]);
+        if (strcmp(endpoints[i], "introspection") == 0)
+            SET_STRINGS(out, methods, "client_secret_basic", "client_secret_post", "private_key_jwt");
+        else
+            SET_STRINGS(out, methods, "client_secret_basic", "client_secret_post", "private_key_jwt", "none");
+        json_set(out, signing, algs);
+    }
+}
+
 static void set_requests(json_t *out, const struct metadata *metadata)
 {
     SET_STRINGS(out, "response_types_supported", "code");
     SET_STRINGS(out, "response_modes_supported", "query", "fragment", "form_post");
     SET_STRINGS(out, "grant_types_supported", "authorization_code", "refresh_token", "client_credentials");
     SET_STRINGS(out, "subject_types_supported", "public");
-    SET_STRINGS(out, "token_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post", "none");
-    SET_STRINGS(out, "revocation_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post", "none");
-    SET_STRINGS(out, "introspection_endpoint_auth_methods_supported", "client_secret_basic", "client_secret_post");
     if (metadata->plain_pkce)
         SET_STRINGS(out, "code_challenge_methods_supported", "S256", "plain");
     else
@@ -101,6 +117,7 @@ char *metadata_text(const void *ctx, const struct metadata *metadata)
     set_endpoints(ctx, out, metadata->issuer);
     set_scopes_and_claims(ctx, out, metadata->catalogue);
     set_algorithms(ctx, out, metadata);
+    set_client_authentication(ctx, out);
     set_requests(out, metadata);
     return json_text(ctx, out);
 }

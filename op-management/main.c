@@ -11,7 +11,7 @@ static const struct conf_item CONF[] = {
 
 static const struct kv_store STORES[] = {
     {KV_TOKENS, true},   {KV_GUARD, true}, {KV_CLIENTS, false},
-    {KV_USERS, false}, {KV_SESSIONS, false}, {KV_JWKS, false},
+    {KV_USERS, false}, {KV_SESSIONS, false}, {KV_JWKS, false}, {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {
@@ -21,9 +21,8 @@ static const struct route ROUTES[] = {
 
 static enum op_err start(struct server *server, const char **ret_why)
 {
-    (void)ret_why;
     management_process.keyring = keyring_new(server, server_kv(), NULL);
-    return OP_OK;
+    return client_request_start(server, ret_why);
 }
 
 int main(int argc, char **argv)

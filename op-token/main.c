@@ -13,7 +13,7 @@ static const struct conf_item CONF[] = {
 static const struct kv_store STORES[] = {
     {KV_CODES, true},    {KV_TOKENS, true}, {KV_GUARD, true}, {KV_ASYNC, true},
     {KV_CLIENTS, false}, {KV_USERS, false}, {KV_SESSIONS, false},
-    {KV_JWKS, false},    {KV_KEYS, false},
+    {KV_JWKS, false},    {KV_KEYS, false},  {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {
@@ -26,6 +26,8 @@ static enum op_err start(struct server *server, const char **ret_why)
     enum op_err err = server_credential(server, "seal-key", DIGEST_KEY_LEN, &seal_key, ret_why);
     if (err == OP_OK)
         err = server_credential(server, "token-key", DIGEST_KEY_LEN, &token_process.refresh_key, ret_why);
+    if (err == OP_OK)
+        err = client_request_start(server, ret_why);
     if (err == OP_OK)
         err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count,
                                    &token_process.catalogue, ret_why);

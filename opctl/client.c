@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "client_fields.h"
 #include "data/digest.h"
+#include "file.h"
 #include "print.h"
 #include "protocol/client_auth.h"
 #include "protocol/scope.h"
@@ -14,7 +15,7 @@
 #include "store/clients.h"
 #include "store/keyring.h"
 
-enum { CLIENT_ID_BYTES = 16, CLIENT_SECRET_BYTES = 32, LIST_AT_ONCE = 256 };
+enum { CLIENT_ID_BYTES = 16, CLIENT_SECRET_BYTES = 32, LIST_AT_ONCE = 256, JWKS_MAX = 32 * 1024 };
 
 struct client_job {
     struct app *app;
@@ -23,6 +24,7 @@ struct client_job {
     const char *why;    /* a refusal in words; the work then says OP_OK and writes nothing */
     const char *fresh;  /* a new secret in case one is needed: made before the work, which may run again */
     const char *secret; /* the fresh one, to be shown, when it was needed; else NULL */
+    const char *jwks;   /* the text of the file that --jwks names */
     bool disable;
     int64_t since;
 };
@@ -81,11 +83,11 @@ static void set_secret(const void *ctx, Rec__Client *client, const char *secret)
     client->client_secret_hash = (ProtobufCBinaryData){.len = hash.len, .data = (uint8_t *)hash.data};
 }
 
-/* A secret for a client that needs one and has none; none for a public one. */
+/* A secret for a client that needs one and has none; none for one that is public or has keys of its own. */
 static void settle_secret(struct client_job *job)
 {
     job->secret = NULL;
-    if (client_is_public(job->client)) {
+    if (!client_has_secret(job->client)) {
         job->client->has_client_secret_hash = false;
     } else if (!job->client->has_client_secret_hash) {
         set_secret(job->app->ctx, job->client, job->fresh);
@@ -96,6 +98,20 @@ static void settle_secret(struct client_job *job)
 static char *new_secret(const struct app *app)
 {
     return mem_secret(rand_token(app->ctx, CLIENT_SECRET_BYTES));
+}
+
+/* --- keys --- */
+
+static int read_jwks(struct client_job *job)
+{
+    const char *path = cli_value(&job->app->line, "jwks"), *why;
+    char *text;
+    if (path == NULL)
+        return APP_OK;
+    if (file_read_text(job->app->ctx, path, JWKS_MAX, &text, &why) != OP_OK)
+        return app_fail("--jwks: %s", why);
+    job->jwks = text;
+    return APP_OK;
 }
 
 /* --- add --- */
@@ -172,9 +188,11 @@ static int run_add(struct app *app)
     if (cli_has(&app->line, "public") && method != NULL && strcmp(method, "none") != 0)
         return app_usage(app, "--public and --auth-method %s exclude each other", method);
     int status = read_catalogue(app, &catalogue);
+    if (status == APP_OK)
+        status = read_jwks(&job);
     if (status != APP_OK)
         return status;
-    const char *wrong = client_fields_apply(app->ctx, &app->line, job.client);
+    const char *wrong = client_fields_apply(app->ctx, &app->line, job.jwks, job.client);
     if (wrong != NULL)
         return app_usage(app, "%s", wrong);
     apply_kind(app, job.client);
@@ -250,7 +268,7 @@ static enum op_err change_client(struct kv_txn *txn, void *arg)
     enum op_err err = get_client(txn, job);
     if (err != OP_OK)
         return err;
-    job->why = client_fields_apply(job->app->ctx, line, job->client);
+    job->why = client_fields_apply(job->app->ctx, line, job->jwks, job->client);
     if (job->why == NULL && cli_has(line, "first-party")) {
         job->client->has_first_party = true;
         job->client->first_party = cli_yes(line, "first-party", false);
@@ -271,6 +289,8 @@ static int run_change(struct app *app)
     struct client_job job = {.app = app, .client_id = app->line.arguments[0], .fresh = new_secret(app)};
     struct scope_catalogue catalogue;
     int status = read_catalogue(app, &catalogue);
+    if (status == APP_OK)
+        status = read_jwks(&job);
     if (status != APP_OK)
         return status;
     enum op_err err = app_write(app, KV_CLIENTS, change_client, &job);
@@ -289,7 +309,9 @@ static enum op_err replace_secret(struct kv_txn *txn, void *arg)
     enum op_err err = get_client(txn, job);
     if (err != OP_OK)
         return err;
-    job->why = client_is_public(job->client) ? "a public client has no secret" : NULL;
+    job->why = client_is_public(job->client)    ? "a public client has no secret"
+               : !client_has_secret(job->client) ? "a client with keys of its own (private_key_jwt) has no secret"
+                                                 : NULL;
     if (job->why != NULL)
         return OP_OK;
     set_secret(job->app->ctx, job->client, job->fresh);

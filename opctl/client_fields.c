@@ -7,6 +7,7 @@
 #include "data/form.h"
 #include "protocol/params.h"
 #include "protocol/client_auth.h"
+#include "protocol/client_keys.h"
 #include "protocol/redirect_uri.h"
 #include "protocol/resource.h"
 #include "protocol/scope.h"
@@ -14,11 +15,12 @@
 enum { TEXT_MAX_LEN = 200, URI_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 * 24 * 3600 };
 
 const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "client_credentials", NULL};
-const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "none", NULL};
+const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
 const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
+const char *const CLIENT_AUTH_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_CLEARABLE[] = {
-    "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate", "id-token-alg", "default-max-age",
-    "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
+    "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate", "auth-alg", "jwks", "jwks-uri",
+    "id-token-alg", "default-max-age", "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
 
 /* --- fields by name: the option, the record's member --- */
 
@@ -36,6 +38,8 @@ struct list_field {
 static const struct text_field TEXTS[] = {
     {"name", offsetof(Rec__Client, client_name), TEXT_MAX_LEN},
     {"auth-method", offsetof(Rec__Client, token_endpoint_auth_method), TEXT_MAX_LEN},
+    {"auth-alg", offsetof(Rec__Client, token_endpoint_auth_signing_alg), TEXT_MAX_LEN},
+    {"jwks-uri", offsetof(Rec__Client, jwks_uri), URI_MAX_LEN},
     {"id-token-alg", offsetof(Rec__Client, id_token_signed_response_alg), TEXT_MAX_LEN},
     {"client-uri", offsetof(Rec__Client, client_uri), URI_MAX_LEN},
     {"logo-uri", offsetof(Rec__Client, logo_uri), URI_MAX_LEN},
@@ -171,13 +175,29 @@ static void clear(Rec__Client *client, const char *option)
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         if (strcmp(LISTS[i].option, option) == 0)
             set_list(client, &LISTS[i], NULL, 0);
+    if (strcmp(option, "jwks") == 0)
+        client->jwks = NULL;
     if (strcmp(option, "rotate") == 0)
         client->has_rotate_refresh_tokens = client->rotate_refresh_tokens = false;
     if (strcmp(option, "default-max-age") == 0)
         client->has_default_max_age = false;
 }
 
-const char *client_fields_apply(const void *ctx, const struct cli_line *line, Rec__Client *client)
+/* Keys by value and by address exclude each other: the one that is given takes the place of the other. */
+static const char *apply_keys(const void *ctx, const struct cli_line *line, const char *jwks, Rec__Client *client)
+{
+    if (jwks != NULL && cli_has(line, "jwks-uri"))
+        return "--jwks and --jwks-uri exclude each other";
+    if (jwks != NULL) {
+        client->jwks = mem_strdup(ctx, jwks);
+        client->jwks_uri = NULL;
+    } else if (cli_has(line, "jwks-uri")) {
+        client->jwks = NULL;
+    }
+    return NULL;
+}
+
+const char *client_fields_apply(const void *ctx, const struct cli_line *line, const char *jwks, Rec__Client *client)
 {
     size_t count;
     char **cleared = cli_values(ctx, line, "clear", &count);
@@ -187,6 +207,8 @@ const char *client_fields_apply(const void *ctx, const struct cli_line *line, Re
         clear(client, cleared[i]);
     }
     const char *wrong = apply_texts(ctx, line, client);
+    if (wrong == NULL)
+        wrong = apply_keys(ctx, line, jwks, client);
     if (wrong == NULL)
         wrong = apply_lists(ctx, line, client);
     return wrong != NULL ? wrong : apply_numbers(ctx, line, client);
@@ -240,6 +262,19 @@ static const char *resources_problem(const void *ctx, const Rec__Client *client)
     return NULL;
 }
 
+static const char *keys_problem(const void *ctx, const Rec__Client *client)
+{
+    const char *method = client->token_endpoint_auth_method, *wrong = NULL;
+    bool needed = method != NULL && strcmp(method, "private_key_jwt") == 0;
+    if (needed && client->jwks == NULL && client->jwks_uri == NULL)
+        return "--jwks or --jwks-uri is missing: the keys that --auth-method private_key_jwt signs with";
+    if (client->jwks_uri != NULL && (wrong = client_keys_uri_problem(client->jwks_uri)) != NULL)
+        return mem_printf(ctx, "--jwks-uri %s", wrong);
+    if (client->jwks != NULL)
+        wrong = client_keys_problem(client->jwks, jose_alg_from_name(client->token_endpoint_auth_signing_alg));
+    return wrong == NULL ? NULL : mem_printf(ctx, "--jwks %s", wrong);
+}
+
 const char *client_fields_problem(const void *ctx, const Rec__Client *client)
 {
     bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
@@ -257,7 +292,9 @@ const char *client_fields_problem(const void *ctx, const Rec__Client *client)
         return "--require-par is of no use without --grant authorization_code";
     if (client_is_public(client) && client->introspection_allowed)
         return "a public client has no credentials for --introspection yes";
-    const char *wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
+    const char *wrong = keys_problem(ctx, client);
+    if (wrong == NULL)
+        wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
     if (wrong == NULL)
         wrong = uris_problem(ctx, client, "post-logout-redirect-uri", client->post_logout_redirect_uris,
                              client->n_post_logout_redirect_uris);
@@ -270,6 +307,11 @@ json_t *client_fields_json(const void *ctx, const Rec__Client *client)
     json_set_string(object, "client_id", client->client_id);
     json_set_string(object, "client_name", client->client_name);
     json_set_string(object, "token_endpoint_auth_method", client->token_endpoint_auth_method);
+    json_set_string(object, "token_endpoint_auth_signing_alg", client->token_endpoint_auth_signing_alg);
+    json_set_string(object, "jwks_uri", client->jwks_uri);
+    json_t *jwks;
+    if (client->jwks != NULL && json_read(ctx, bytes_of(client->jwks), &jwks) == OP_OK)
+        json_set(object, "jwks", jwks);
     json_set_string(object, "application_type", client->application_type);
     json_set_strings(object, "redirect_uris", client->redirect_uris, client->n_redirect_uris);
     if (client->n_post_logout_redirect_uris > 0)

@@ -14,6 +14,9 @@
     {"audience", "AUDIENCE", true, "aud of its access tokens when it names no resource", NULL},                       \
     {"resource", "URI", true, "what it may name as resource, to be the aud of its access tokens", NULL},              \
     {"auth-method", "METHOD", false, "how it authenticates", CLIENT_AUTH_METHODS},                                    \
+    {"auth-alg", "ALG", false, "what its assertions (private_key_jwt) must be signed with", CLIENT_AUTH_ALGS},        \
+    {"jwks", "FILE", false, "its public keys, a JWK Set", NULL},                                                      \
+    {"jwks-uri", "URL", false, "where it publishes them", NULL},                                                      \
     {"rotate", "YES-NO", false, "refresh tokens change at each use (default: those of public clients)", CLI_YES_NO},  \
     {"id-token-alg", "ALG", false, "what its ID tokens are signed with", CLIENT_ID_TOKEN_ALGS},                       \
     {"default-max-age", "SECONDS", false, "ask for the password again when the sign-in is older", NULL},              \
@@ -27,12 +30,13 @@
     {"tos-uri", "URL", false, "its terms of service", NULL},                                                          \
     {"contact", "TEXT", true, "whom to ask about it", NULL}
 
-extern const char *const CLIENT_GRANTS[], *const CLIENT_AUTH_METHODS[], *const CLIENT_ID_TOKEN_ALGS[];
+extern const char *const CLIENT_GRANTS[], *const CLIENT_AUTH_METHODS[], *const CLIENT_AUTH_ALGS[],
+    *const CLIENT_ID_TOKEN_ALGS[];
 extern const char *const CLIENT_CLEARABLE[]; /* options that `change --clear` takes back */
 
-/* Sets what the line's field options say, and takes back what --clear names. NULL, or what is wrong with an
- * option's value (owned by ctx). */
-const char *client_fields_apply(const void *ctx, const struct cli_line *line, Rec__Client *client);
+/* Sets what the line's field options say, and takes back what --clear names. jwks is the text of the file that --jwks
+ * names, NULL without. NULL, or what is wrong with an option's value (owned by ctx). */
+const char *client_fields_apply(const void *ctx, const struct cli_line *line, const char *jwks, Rec__Client *client);
 
 /* Grants authorization_code and refresh_token, every scope given, client_secret_basic, application type web: for
  * what a new client's line left open. response_types follow the grants. */
@@ -40,7 +44,8 @@ void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *s
 
 /* NULL when the whole record may be registered, else what is wrong (owned by ctx): no name; a redirect URI that
  * redirect_uri_problem refuses or that is there twice; a resource that is no absolute URI without a fragment, or is
- * there twice; a grant without what it needs; a public client with client_credentials. */
+ * there twice; a grant without what it needs; a public client with client_credentials; private_key_jwt without keys, or
+ * keys that client_keys_problem refuses. */
 const char *client_fields_problem(const void *ctx, const Rec__Client *client);
 
 /* The registration as JSON, in RFC 7591's names; without the secret. Owned by ctx. */

@@ -471,6 +471,28 @@ enum op_err jose_peek(const void *ctx, const char *token, struct jose_header *re
     return err;
 }
 
+static enum op_err read_claims(const void *ctx, const struct jws *parts, json_t **ret_claims)
+{
+    json_t *claims;
+    enum op_err err = json_read(ctx, parts->payload, &claims);
+    if (err == OP_OK && !json_is_object(claims))
+        err = OP_INVALID;
+    if (err == OP_OK)
+        *ret_claims = claims;
+    return err;
+}
+
+enum op_err jose_peek_claims(const void *ctx, const char *token, json_t **ret_claims)
+{
+    void *scratch = talloc_new(ctx);
+    struct jws parts;
+    enum op_err err = jws_take_apart(scratch, token, &parts);
+    if (err == OP_OK)
+        err = read_claims(ctx, &parts, ret_claims);
+    talloc_free(scratch);
+    return err;
+}
+
 static bool verify_by_cjose(const struct jose_key *key, const char *token)
 {
     cjose_jws_t *jws = cjose_jws_import(token, strlen(token), NULL);
@@ -503,16 +525,11 @@ enum op_err jose_verify(const void *ctx, const char *token, const struct jose_ke
 {
     void *scratch = talloc_new(ctx);
     struct jws parts;
-    json_t *claims;
     enum op_err err = jws_take_apart(scratch, token, &parts);
     if (err == OP_OK && !is_signed_by(key, token, &parts))
         err = OP_MISMATCH;
     if (err == OP_OK)
-        err = json_read(ctx, parts.payload, &claims);
-    if (err == OP_OK && !json_is_object(claims))
-        err = OP_INVALID;
-    if (err == OP_OK)
-        *ret_claims = claims;
+        err = read_claims(ctx, &parts, ret_claims);
     talloc_free(scratch);
     return err;
 }

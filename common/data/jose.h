@@ -58,6 +58,10 @@ struct jose_header {
  * OP_INVALID: not a compact JWS, crit or b64 present, header not a JSON object; OP_TOO_LARGE: over 16 KiB. */
 must_check enum op_err jose_peek(const void *ctx, const char *token, struct jose_header *ret);
 
+/* Reads the claims of a compact JWS without believing them, to find out whose key to verify it with. They are owned by
+ * ctx and are a JSON object. OP_INVALID, OP_TOO_LARGE: as jose_peek, or the claims are no such object. */
+must_check enum op_err jose_peek_claims(const void *ctx, const char *token, json_t **ret_claims);
+
 /* Verifies token with key, whose algorithm must be the token's. The claims are owned by ctx and
  * are a JSON object. exp, aud and the rest are the caller's to judge.
  * OP_INVALID, OP_TOO_LARGE: malformed or refused as by jose_peek, or the claims are no such object;

@@ -64,6 +64,14 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
     send_error(req, status, name, error->description);
 }
 
+void reply_later(struct http_request *req, unsigned seconds, const char *description)
+{
+    const char *name = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
+    log_refusal(req, "request_put_off", name, description);
+    http_set_fieldf(req, "Retry-After", "%u", seconds);
+    send_error(req, 503, name, description);
+}
+
 void reply_store_error(struct http_request *req, enum op_err err)
 {
     bool passing = trouble_of_store(req, err);

@@ -197,7 +197,8 @@ def test_it_is_announced_and_kept_from_caches(partita):
     tokens = sign_in(partita, client)
     metadata = requests.get(partita.issuer + "/.well-known/oauth-authorization-server", timeout=20).json()
     assert metadata["introspection_endpoint"] == partita.issuer + "/introspect"
-    assert set(metadata["introspection_endpoint_auth_methods_supported"]) == {"client_secret_basic", "client_secret_post"}
+    assert set(metadata["introspection_endpoint_auth_methods_supported"]) == {"client_secret_basic", "client_secret_post",
+                                                                               "private_key_jwt"}
     answer = requests.post(metadata["introspection_endpoint"], data={"token": tokens["access_token"]},
                            auth=(client["client_id"], client["client_secret"]), headers={"Origin": "http://localhost:8090"}, timeout=20)
     assert answer.status_code == 200 and answer.json()["active"] is True

@@ -191,7 +191,8 @@ def test_through_the_front_door(partita):
     tokens = sign_in(partita, client, SCOPE)
     metadata = requests.get(partita.issuer + "/.well-known/openid-configuration", timeout=20).json()
     assert metadata["revocation_endpoint"] == partita.issuer + "/revoke"
-    assert set(metadata["revocation_endpoint_auth_methods_supported"]) == {"client_secret_basic", "client_secret_post", "none"}
+    assert set(metadata["revocation_endpoint_auth_methods_supported"]) == {"client_secret_basic", "client_secret_post", "private_key_jwt",
+                                                                            "none"}
     answer = requests.post(metadata["revocation_endpoint"], data={"token": tokens["refresh_token"], "client_id": client["client_id"]},
                            headers={"Origin": "http://localhost:8090"}, timeout=20)
     assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (200, b"", "no-store")

@@ -30,9 +30,9 @@ session_lifetime = 15d
 STORES = {
     "op-discovery": ["keys", "jwks"],
     "op-auth": ["codes", "sessions", "users", "credentials", "guard", "clients", "jwks"],
-    "op-token": ["codes", "tokens", "guard", "clients", "users", "sessions", "jwks", "keys"],
+    "op-token": ["codes", "tokens", "guard", "clients", "users", "sessions", "jwks", "keys", "remote"],
     "op-userinfo": ["tokens", "clients", "users", "sessions", "jwks"],
-    "op-management": ["tokens", "guard", "clients", "users", "sessions", "jwks"],
+    "op-management": ["tokens", "guard", "clients", "users", "sessions", "jwks", "remote"],
     "op-async": ["remote", "guard"],
 }
 CREDENTIALS = {"op-discovery": ["seal-key"], "op-auth": ["form-key"], "op-token": ["seal-key", "token-key"]}

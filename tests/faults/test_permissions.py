@@ -72,9 +72,10 @@ def test_every_credential_is_its_own_servers(partita):
 OPENED = {
     "op-discovery": {"keys": "w", "jwks": "w"},
     "op-auth": {"codes": "w", "sessions": "w", "users": "w", "credentials": "w", "guard": "w", "clients": "r", "jwks": "r"},
-    "op-token": {"codes": "w", "tokens": "w", "async": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "keys": "r"},
+    "op-token": {"codes": "w", "tokens": "w", "async": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "keys": "r",
+                 "remote": "r"},
     "op-userinfo": {"tokens": "r", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
-    "op-management": {"tokens": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
+    "op-management": {"tokens": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "remote": "r"},
     "op-async": {"remote": "w", "guard": "w"},
 }
 

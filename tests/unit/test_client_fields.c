@@ -10,7 +10,15 @@
 
 enum { SETTINGS_MAX = 8 };
 
-/* A new client as `opctl client add` with these options would have it; what is wrong, or NULL. */
+/* RFC 7517 appendix A.1, its EC key, with use sig; and the private half's d of A.2. */
+#define EC_KEY                                                                                                         \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","                                \
+    "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\",\"use\":\"sig\""
+#define JWKS "{\"keys\":[{" EC_KEY "}]}"
+#define PRIVATE_JWKS "{\"keys\":[{" EC_KEY ",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\"}]}"
+
+/* A new client as `opctl client add` with these options would have it; what is wrong, or NULL. The value of jwks is
+ * the text of the file, not its name. */
 static const char *make(const void *ctx, const struct cli_setting *settings, Rec__Client **ret)
 {
     static char openid[] = "openid", profile[] = "profile";
@@ -19,7 +27,8 @@ static const char *make(const void *ctx, const struct cli_setting *settings, Rec
     for (; line.setting_count < SETTINGS_MAX && settings[line.setting_count].name != NULL; line.setting_count++)
         line.settings[line.setting_count] = settings[line.setting_count];
     Rec__Client *client = records_new(ctx, &rec__client__descriptor);
-    const char *wrong = client_fields_apply(ctx, &line, client);
+    const char *jwks = cli_value(&line, "jwks");
+    const char *wrong = client_fields_apply(ctx, &line, jwks, client);
     if (wrong == NULL) {
         client_fields_defaults(ctx, client, scopes, 2);
         wrong = client_fields_problem(ctx, client);
@@ -67,6 +76,16 @@ static void what_may_be_registered(void **state)
         {{NAME, BACK, {"require-par", "yes"}}, NULL},
         {{NAME, {"grant", "client_credentials"}, {"require-par", "no"}}, NULL},
         {{NAME, {"grant", "client_credentials"}, {"require-par", "yes"}}, "--require-par is of no use"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}}, "--jwks or --jwks-uri is missing"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}}, NULL},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {"auth-alg", "ES256"}}, NULL},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {"auth-alg", "RS256"}}, "can verify"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", PRIVATE_JWKS}}, "--jwks has a private"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", "{}"}}, "--jwks is no JWK Set"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks-uri", "https://wiki.example/jwks"}}, NULL},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks-uri", "http://wiki.example/jwks"}}, "--jwks-uri is not"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks-uri", "https://a@wiki.example/"}}, "--jwks-uri has a user"},
+        {{NAME, BACK, {"jwks", JWKS}, {"jwks-uri", "https://wiki.example/jwks"}}, "exclude each other"},
         {{NAME, BACK, {"scope", "openid  profile"}}, "--scope"},
         {{NAME, BACK, {"scope", "open\"id"}}, "--scope"},
         {{NAME, BACK, {"default-max-age", "-1"}}, "--default-max-age"},
@@ -126,8 +145,27 @@ static void what_it_may_name_and_how_it_has_to_ask(void **state)
     json_t *shown = client_fields_json(ctx, client);
     assert_int_equal(json_array_size(json_object_get(shown, "resources")), 2);
     assert_true(json_is_true(json_object_get(shown, "require_pushed_authorization_requests")));
-    assert_null(client_fields_apply(ctx, &line, client));
+    assert_null(client_fields_apply(ctx, &line, NULL, client));
     assert_true(client->n_resources == 0 && !client->require_pushed_authorization_requests);
+    talloc_free(ctx);
+}
+
+static void keys_by_value_and_by_address_replace_each_other(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    static const struct cli_setting by_value[] = {NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {NULL, NULL}};
+    static struct cli_setting address[] = {{"jwks-uri", "https://wiki.example/jwks"}}, cleared[] = {{"clear", "jwks-uri"}};
+    struct cli_line by_address = {.settings = address, .setting_count = 1}, clear = {.settings = cleared, .setting_count = 1};
+    Rec__Client *client;
+    assert_null(make(ctx, by_value, &client));
+    assert_string_equal(client->jwks, JWKS);
+    assert_true(json_is_array(json_object_get(json_object_get(client_fields_json(ctx, client), "jwks"), "keys")));
+    assert_null(client_fields_apply(ctx, &by_address, NULL, client));
+    assert_true(client->jwks == NULL && strcmp(client->jwks_uri, "https://wiki.example/jwks") == 0);
+    assert_null(client_fields_problem(ctx, client));
+    assert_null(client_fields_apply(ctx, &clear, JWKS, client));
+    assert_true(client->jwks_uri == NULL && strcmp(client->jwks, JWKS) == 0);
     talloc_free(ctx);
 }
 
@@ -142,7 +180,7 @@ static void clear_takes_back(void **state)
     Rec__Client *client;
     assert_null(make(ctx, all, &client));
     assert_true(client->n_audiences == 1 && client->has_rotate_refresh_tokens && client->default_max_age == 60);
-    assert_null(client_fields_apply(ctx, &line, client));
+    assert_null(client_fields_apply(ctx, &line, NULL, client));
     assert_true(client->n_audiences == 0 && !client->has_rotate_refresh_tokens && !client->has_default_max_age);
     assert_null(client->tos_uri);
     assert_string_equal(client->client_name, "Wiki");
@@ -155,6 +193,7 @@ int main(void)
         cmocka_unit_test(what_may_be_registered),
         cmocka_unit_test(defaults_fill_what_the_line_left_open),
         cmocka_unit_test(what_it_may_name_and_how_it_has_to_ask),
+        cmocka_unit_test(keys_by_value_and_by_address_replace_each_other),
         cmocka_unit_test(clear_takes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,100 @@
+#include "runtime/client_proof.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "protocol/client_auth.h"
+#include "runtime/outside.h"
+#include "runtime/server.h"
+#include "store/guard.h"
+
+enum { NO_KEY_SET_RETRY_S = 60 };
+
+struct verification {
+    struct client_proof *proof;
+    client_proof_done *done;
+    void *arg;
+    bool asked_anew;
+};
+
+static void end(struct verification *job, enum op_err result)
+{
+    job->done(result, job->arg);
+}
+
+/* why is for the log; a stranger gets the words that every failure has. */
+static void refuse(struct verification *job, const char *why, const char *description)
+{
+    const struct http_request *req = job->proof->req;
+    log_event(LOG_LEVEL_WARNING, "client_assertion_refused", req->request_id, req->trace_id, "client_id",
+              job->proof->client->client_id, "why", why, "kid", job->proof->assertion->header.kid, NULL);
+    job->proof->error = (struct oauth_error){OAUTH_INVALID_CLIENT, description};
+    end(job, OP_MISMATCH);
+}
+
+/* --- the jti --- */
+
+static enum op_err use_jti(struct kv_txn *txn, void *arg)
+{
+    const struct client_proof *proof = ((struct verification *)arg)->proof;
+    return guard_use_jti(txn, proof->client->client_id, proof->assertion->jti, proof->forget_jti_at);
+}
+
+static void jti_used(enum op_err result, void *arg)
+{
+    if (result == OP_EXISTS)
+        refuse(arg, "its jti was used before", "the assertion was used before: each one needs a jti of its own");
+    else
+        end(arg, result);
+}
+
+/* --- the keys --- */
+
+static void verify_with(struct verification *job, struct bytes jwks, bool may_ask_anew);
+
+static void keys_came(const struct outside_answer *answer, void *arg)
+{
+    struct verification *job = arg;
+    if (answer->err != OP_OK) {
+        job->proof->retry_after = answer->retry_after;
+        end(job, answer->err);
+        return;
+    }
+    const Rec__Document *document = answer->document;
+    verify_with(job, bytes_from(document->body.data, document->body.len), !job->asked_anew);
+}
+
+/* A client that has changed its keys may have published the new ones since they were fetched. */
+static void ask_anew(struct verification *job)
+{
+    job->asked_anew = true;
+    outside_get(job->proof->req, job->proof->client->jwks_uri, clock_now_ms(), keys_came, job);
+}
+
+static void verify_with(struct verification *job, struct bytes jwks, bool may_ask_anew)
+{
+    enum op_err err = client_assertion_verify(job->proof->assertion, jwks);
+    if (err == OP_OK) {
+        kv_run(server_kv(), KV_GUARD, use_jti, jti_used, job);
+    } else if (err == OP_MISMATCH) {
+        refuse(job, "a wrong signature", CLIENT_AUTH_FAILED);
+    } else if (may_ask_anew) {
+        ask_anew(job);
+    } else if (err == OP_ABSENT) {
+        refuse(job, "no key of the client fits", CLIENT_AUTH_FAILED);
+    } else { /* what stands there is no JWK Set, which says nothing about who asks */
+        job->proof->retry_after = NO_KEY_SET_RETRY_S;
+        end(job, OP_BUSY);
+    }
+}
+
+void client_proof_verify(struct client_proof *proof, client_proof_done *done, void *arg)
+{
+    struct verification *job = mem_new(proof->req, struct verification);
+    *job = (struct verification){.proof = proof, .done = done, .arg = arg};
+    if (proof->client->jwks != NULL)
+        verify_with(job, bytes_of(proof->client->jwks), false);
+    else if (proof->client->jwks_uri != NULL)
+        outside_get(proof->req, proof->client->jwks_uri, 0, keys_came, job);
+    else
+        refuse(job, "the client has no keys", CLIENT_AUTH_FAILED);
+}
