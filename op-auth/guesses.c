@@ -58,16 +58,35 @@ static enum op_err forget(struct kv_txn *txn, void *arg)
     return err;
 }
 
+static enum op_err take_back(struct kv_txn *txn, void *arg)
+{
+    const struct guess *guess = arg;
+    enum op_err err = guard_take_back(txn, &auth.account_limit, guess->account);
+    if (err == OP_OK && *guess->address != '\0')
+        err = guard_take_back(txn, &auth.address_limit, guess->address);
+    return err;
+}
+
 static void forgotten(enum op_err result, void *arg)
 {
     (void)result; /* it drains by itself */
     talloc_free(arg);
 }
 
-void guesses_forget(const char *account, const char *address)
+static void run_soon(kv_work *work, const char *account, const char *address)
 {
     struct guess *guess = mem_new(NULL, struct guess);
     guess->account = lower_case(guess, account);
     guess->address = guard_address(guess, address);
-    kv_run(server_kv(), KV_GUARD, forget, forgotten, guess);
+    kv_run(server_kv(), KV_GUARD, work, forgotten, guess);
+}
+
+void guesses_forget(const char *account, const char *address)
+{
+    run_soon(forget, account, address);
+}
+
+void guesses_take_back(const char *account, const char *address)
+{
+    run_soon(take_back, account, address);
 }

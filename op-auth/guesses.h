@@ -12,3 +12,5 @@ typedef void guesses_done(enum op_err result, unsigned wait, void *arg);
 void guesses_count(struct http_request *req, const char *account, const char *address, guesses_done *done, void *arg);
 /* The password was right: the account's guesses are forgotten and the address has one less, some time soon. */
 void guesses_forget(const char *account, const char *address);
+/* The guess that was counted could not be tried: account and address have one less, some time soon. */
+void guesses_take_back(const char *account, const char *address);

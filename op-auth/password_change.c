@@ -88,10 +88,12 @@ static void is_loaded(enum op_err result, void *arg)
         .phc = change->stored.old_phc,
         .new_password = change->wanted,
     };
-    if (result != OP_OK)
+    if (result != OP_OK) {
         view_store_error(change->req, result);
-    else if (password_pool_run(auth.passwords, &job, is_verified, change) != OP_OK)
+    } else if (password_pool_run(auth.passwords, &job, is_verified, change) != OP_OK) {
+        guesses_take_back(change->who.user->username, change->req->client_address);
         busy(change);
+    }
 }
 
 static void is_counted(enum op_err result, unsigned wait, void *arg)

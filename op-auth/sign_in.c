@@ -205,7 +205,8 @@ static void is_established(enum op_err result, void *arg)
         wrong(attempt);
         return;
     }
-    guesses_forget(attempt->username, attempt->req->client_address); /* the password was right, whatever the store says */
+    /* The password was right, whatever the store says. */
+    guesses_forget(attempt->username, attempt->req->client_address);
     if (result != OP_OK) {
         view_store_error(attempt->req, result);
     } else {
@@ -257,8 +258,10 @@ static void has_found(enum op_err result, void *arg)
     }
     bool usable = attempt->stored != NULL && !attempt->user->disabled;
     struct password_job job = {.password = attempt->password, .phc = usable ? attempt->stored->phc : NULL};
-    if (password_pool_run(auth.passwords, &job, is_verified, attempt) != OP_OK)
-        busy(attempt);
+    if (password_pool_run(auth.passwords, &job, is_verified, attempt) == OP_OK)
+        return;
+    guesses_take_back(attempt->username, attempt->req->client_address);
+    busy(attempt);
 }
 
 static void try_password(struct attempt *attempt)

@@ -4,8 +4,8 @@
 #include "interaction.h"
 #include "runtime/http.h"
 
-/* The sign-in page, with what interaction says went wrong at the last try. user is who is signed in already and has to do so again, or NULL. notice is the key of
- * a message above the form, or NULL. */
+/* The sign-in page, with what interaction says went wrong at the last try. user is who is signed in already and
+ * has to do so again, or NULL. notice is the key of a message above the form, or NULL. */
 void sign_in_show(struct http_request *req, const struct interaction *interaction, const Rec__User *user,
                   const char *notice);
 /* "Go on as ..., or use another account". */

