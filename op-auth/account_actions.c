@@ -73,20 +73,12 @@ static void note(const struct action *action, const char *event)
 static enum op_err end_session(struct kv_txn *txn, void *arg)
 {
     struct action *action = arg;
-    Rec__Session **sessions = NULL;
-    size_t count = 0;
     enum op_err err = check_asker(txn, action);
-    if (err == OP_OK) /* by the user's own list: it names sessions that only a newer version can read, too */
-        err = sessions_list_of_user(txn, action->req, action->who.user->user_id, 1000, &sessions, &count);
     if (err != OP_OK)
         return err;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(sessions[i]->sid, action->target) == 0) {
-            action->own = strcmp(action->target, action->who.session->sid) == 0;
-            return sessions_end(txn, action->target);
-        }
-    }
-    return OP_OK; /* it has ended by itself */
+    action->own = strcmp(action->target, action->who.session->sid) == 0;
+    err = sessions_end_of_user(txn, action->who.user->user_id, action->target);
+    return err == OP_ABSENT ? OP_OK : err; /* it has ended by itself */
 }
 
 static void session_has_ended(enum op_err result, void *arg)

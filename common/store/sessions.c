@@ -93,6 +93,15 @@ enum op_err sessions_end(struct kv_txn *txn, const char *sid)
     return err;
 }
 
+enum op_err sessions_end_of_user(struct kv_txn *txn, const char *user_id, const char *sid)
+{
+    void *scratch = mem_root("sessions_end_of_user");
+    struct bytes nothing, user_key = repository_owned_key(scratch, user_id, bytes_of(sid));
+    enum op_err err = kv_get(txn, &TABLE_USER_SESSIONS, user_key, scratch, &nothing);
+    talloc_free(scratch);
+    return err == OP_OK ? sessions_end(txn, sid) : err;
+}
+
 enum op_err sessions_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
                                   Rec__Session ***ret, size_t *ret_count)
 {

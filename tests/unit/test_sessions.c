@@ -4,7 +4,7 @@
 #include "store/sessions.h"
 #include "store/tables.h"
 
-enum { FAR = 3600 };
+enum { FAR = 3600, MANY = 1000 };
 
 static void set_cookie(const void *ctx, Rec__Session *session, const char *cookie)
 {
@@ -100,6 +100,38 @@ static enum op_err expire(struct kv_txn *txn, void *arg)
     return OP_OK;
 }
 
+static enum op_err insert_many(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    int64_t far = kv_now(txn) + FAR;
+    for (int i = 0; i <= MANY; i++) {
+        const char *sid = mem_printf(script->ctx, "s%04d", i);
+        CHECK(sessions_insert(txn, make(script->ctx, sid, "alice", mem_printf(script->ctx, "c%d", i), far, far)) == OP_OK);
+    }
+    CHECK(sessions_insert(txn, make(script->ctx, "bobs", "bob", "bobs", far, far)) == OP_OK);
+    return OP_OK;
+}
+
+static enum op_err end_as_user(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    Rec__Session *session;
+    char *last = mem_printf(script->ctx, "s%04d", MANY), *long_one = mem_printf(script->ctx, "%01000d", 1);
+    CHECK(sessions_end_of_user(txn, "alice", last) == OP_OK);
+    CHECK(sessions_get(txn, script->ctx, last, &session) == OP_ABSENT);
+    CHECK(sessions_end_of_user(txn, "alice", last) == OP_ABSENT);
+    CHECK(sessions_end_of_user(txn, "alice", "bobs") == OP_ABSENT);
+    CHECK(sessions_end_of_user(txn, "alice", "") == OP_ABSENT && sessions_end_of_user(txn, "alice", long_one) == OP_ABSENT);
+    CHECK(sessions_get(txn, script->ctx, "bobs", &session) == OP_OK && sessions_get(txn, script->ctx, "s0000", &session) == OP_OK);
+    return OP_OK;
+}
+
+static void a_user_ends_any_of_the_own_sessions_and_no_other(void **state)
+{
+    (void)state;
+    RUN(KV_SESSIONS, insert_many, end_as_user);
+}
+
 static enum op_err nothing_is_left(struct kv_txn *txn, void *arg)
 {
     struct script *script = arg;
@@ -137,7 +169,8 @@ static enum op_err newer_can_only_be_ended(struct kv_txn *txn, void *arg)
     CHECK(sessions_update(txn, make(script->ctx, "new", "alice", "mine", far, far)) == OP_DENIED);
     CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 1);
     CHECK(strcmp(list[0]->sid, "new") == 0 && list[0]->needs > RECORDS_FORMAT);
-    CHECK(sessions_end(txn, "new") == OP_OK);
+    CHECK(sessions_end_of_user(txn, "bob", "new") == OP_ABSENT);
+    CHECK(sessions_end_of_user(txn, "alice", "new") == OP_OK);
     CHECK(sessions_find(txn, script->ctx, "c", &session) == OP_ABSENT);
     CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 0);
     return OP_OK;
@@ -153,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sessions_are_kept_and_ended),
+        cmocka_unit_test(a_user_ends_any_of_the_own_sessions_and_no_other),
         cmocka_unit_test(an_expired_session_is_absent_everywhere),
         cmocka_unit_test(what_a_newer_version_wrote_can_only_be_ended),
     };
