@@ -74,9 +74,8 @@ static const char *text_problem(const void *ctx, const char *option, const char 
         return mem_printf(ctx, "--%s is longer than %zu bytes", option, max);
     if (!form_is_utf8(bytes_of(value)))
         return mem_printf(ctx, "--%s is not UTF-8 text", option);
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            return mem_printf(ctx, "--%s has control characters", option);
+    if (!form_is_plain(bytes_of(value)))
+        return mem_printf(ctx, "--%s has control characters, or others that nobody sees", option);
     size_t len = strlen(option);
     bool is_page = len > 4 && strcmp(option + len - 4, "-uri") == 0 && strstr(option, "redirect") == NULL;
     if (is_page && strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)

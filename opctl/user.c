@@ -114,9 +114,8 @@ static const char *username_problem(const char *name)
         return "a username is 1 to 128 bytes";
     if (!form_is_utf8(bytes_of(name)))
         return "a username is UTF-8 text";
-    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            return "a username has no control characters";
+    if (!form_is_plain(bytes_of(name)))
+        return "a username has no control characters, nor others that nobody sees";
     return name[0] == ' ' || name[len - 1] == ' ' ? "a username neither begins nor ends with a space" : NULL;
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "data/form.h"
+
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/#"
 enum { NAME_MAX_LEN = 64, VALUE_MAX_LEN = 16384 };
 
@@ -13,6 +15,10 @@ static const char *const RESERVED[] = {
 };
 
 static const char *const BOOLEANS[] = {"email_verified", "phone_number_verified"};
+/* What pages and applications show as somebody's name. */
+static const char *const NAMES[] = {
+    "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
+};
 static const char *const STRINGS[] = {
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
     "website", "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number",
@@ -39,6 +45,8 @@ static const char *problem(const void *ctx, const char *name, const json_t *valu
         return mem_printf(ctx, "the claim %s is true or false", name);
     if (IS_ONE_OF(STRINGS, name) && !json_is_string(value))
         return mem_printf(ctx, "the claim %s is text", name);
+    if (IS_ONE_OF(NAMES, name) && !form_is_plain(bytes_from(json_string_value(value), json_string_length(value))))
+        return mem_printf(ctx, "the claim %s has control characters, or others that nobody sees", name);
     if (strcmp(name, "address") == 0 && !json_is_object(value))
         return "the claim address is a JSON object: address={\"formatted\":\"...\"}";
     return NULL;

@@ -37,6 +37,40 @@ bool form_is_utf8(struct bytes text)
     return true;
 }
 
+static uint32_t code_point(const uint8_t *p, size_t len)
+{
+    uint32_t point = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (p[i] & 0x3f);
+    return point;
+}
+
+static bool is_invisible(uint32_t point)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e},
+        {0x200b, 0x200b}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff},
+        {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    return false;
+}
+
+bool form_is_plain(struct bytes text)
+{
+    for (size_t i = 0; i < text.len;) {
+        size_t len = utf8_sequence(text.data + i, text.len - i);
+        if (len == 0 || is_invisible(code_point(text.data + i, len)))
+            return false;
+        i += len;
+    }
+    return true;
+}
+
 static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')

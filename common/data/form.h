@@ -34,3 +34,8 @@ void form_add_encoded(struct buf *out, const char *value);
 
 /* True when the bytes are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool form_is_utf8(struct bytes text);
+/* True when the bytes are UTF-8 that people see as it is: no controls (C0, DEL, C1), none that turn the direction
+ * of writing (U+061C, U+200E, U+200F, U+202A-202E, U+2066-2069), no breaks of lines, nothing else without a shape
+ * (U+FEFF, tags), with which a name would pass for another. U+200C and U+200D stay: words of Persian and Hindi
+ * need them, and emoji. */
+bool form_is_plain(struct bytes text);

@@ -55,6 +55,9 @@ static void what_may_be_registered(void **state)
         {{NAME}, "--redirect-uri is missing"},
         {{{"name", ""}, BACK}, "--name is empty"},
         {{{"name", "a\nb"}, BACK}, "control characters"},
+        {{{"name", "Bank\xe2\x80\xae" "tsurT"}, BACK}, "others that nobody sees"}, /* U+202E turns what follows round */
+        {{{"name", "Wiki\xc2\x85"}, BACK}, "control characters"},
+        {{{"name", "\xd9\x88\xdb\x8c\xda\xa9\xdb\x8c"}, BACK}, NULL},
         {{{"name", "\xff"}, BACK}, "not UTF-8"},
         {{NAME, {"redirect-uri", "http://wiki.example/cb"}}, "is http but not on the loopback"},
         {{NAME, {"redirect-uri", "https://wiki.example/cb#x"}}, "has a fragment"},

@@ -127,6 +127,41 @@ static void encoding_is_undone_by_decoding(void **state)
     talloc_free(ctx);
 }
 
+/* Whether "a", this character and "b" are plain text. */
+static bool is_plain_with(uint32_t point)
+{
+    uint8_t text[6] = {'a'};
+    size_t len = 1, more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    static const uint8_t marks[] = {0, 0xc0, 0xe0, 0xf0};
+    text[len++] = (uint8_t)(marks[more] | point >> (6 * more));
+    while (more-- > 0)
+        text[len++] = (uint8_t)(0x80 | (point >> (6 * more) & 0x3f));
+    text[len++] = 'b';
+    return form_is_plain(bytes_from(text, len));
+}
+
+static void what_people_see_is_plain(void **state)
+{
+    (void)state;
+    static const uint32_t refused[] = {
+        0x01,   0x0a,   0x1f,   0x7f,   0x80,   0x85,   0x9f,   0xad,   0x61c,  0x200b, 0x200e, 0x200f,  0x2028,  0x2029,
+        0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2060, 0x2066, 0x2067, 0x2068, 0x2069, 0xfeff, 0xe0001, 0xe0041, 0xe007f,
+    };
+    static const uint32_t fine[] = {
+        0x20,   0x7e,   0xa0,   0xac,   0xae,   0xe9,   0x61b,   0x61d,   0x6cc,   0x200c,
+        0x200d, 0x2010, 0x2030, 0x2070, 0x5bc6, 0xfefe, 0x1f600, 0xdffff, 0xe0080, 0x10fffd,
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_false(is_plain_with(refused[i]));
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        assert_true(is_plain_with(fine[i]));
+    assert_true(form_is_plain(bytes_of("")));
+    assert_true(form_is_plain(bytes_from(NULL, 0)));
+    assert_false(form_is_plain(bytes_from("a\0b", 3)));
+    assert_false(form_is_plain(bytes_of("a\xff")));
+    assert_false(form_is_plain(bytes_of("a\xe2\x80"))); /* cut */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +169,7 @@ int main(void)
         cmocka_unit_test(pairs_come_in_order),
         cmocka_unit_test(pairs_are_bounded),
         cmocka_unit_test(encoding_is_undone_by_decoding),
+        cmocka_unit_test(what_people_see_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,9 @@ static void claims_are_text_or_json(void **state)
         {"address={\"country\":\"DE\"}", "{\"address\":{\"country\":\"DE\"}}"},
         {"https://example.org/role=admin", "{\"https://example.org/role\":\"admin\"}"},
         {"name=Zo\xc3\xab", "{\"name\":\"Zo\xc3\xab\"}"},
+        {"name=Eve\xe2\x80\xae" "nimda", NULL}, /* U+202E turns what follows round */
+        {"nickname:=\"a\\u0085b\"", NULL},
+        {"website=a\xe2\x80\x8e", "{\"website\":\"a\xe2\x80\x8e\"}"},
         {"name", NULL},
         {"=x", NULL},
         {":=1", NULL},
