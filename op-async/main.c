@@ -1,9 +1,14 @@
-/* op-async: the only way out of the house. Fetches the documents that other servers wish for. */
+/* op-async: the only way out of the house, and what takes its time. Fetches the documents that other servers wish for;
+ * lets devices ask for codes, and people type them. */
+#include "device.h"
+#include "device_authorization.h"
+#include "device_qr.h"
 #include "remote.h"
+#include "runtime/client_request.h"
 #include "runtime/server.h"
 #include "store/remote.h"
 
-enum { DAY = 86400, KIB = 1024 };
+enum { DAY = 86400, KIB = 1024, FORM_MAX = 4 * KIB, REQUEST_MAX = 16 * KIB };
 
 static const struct conf_item CONF[] = {
     {.name = "outside_allowed", .type = CONF_LIST, .def = "", .max = 100, .target = &remote_settings.allowed,
@@ -34,15 +39,36 @@ static const struct conf_item CONF[] = {
     {.name = "stale_lifetime", .type = CONF_DURATION, .def = "1d", .min = 1, .max = 30 * DAY, .unit = "s",
      .target = &remote_settings.stale_lifetime,
      .help = "How long a document goes on being used while it cannot be fetched again, since it was fetched."},
+    {.name = "device_interval", .type = CONF_DURATION, .def = "5s", .min = 1, .max = 60, .unit = "s",
+     .target = &device_settings.interval, .help = "How long a device waits between two polls of the token endpoint."},
+    {.name = "device_client_requests", .type = CONF_NUMBER, .def = "6000", .min = 1, .max = 1000000, .unit = "requests",
+     .target = &device_settings.client_requests, .help = "Devices of one client that ask for a code at once."},
+    {.name = "device_client_requests_window", .type = CONF_DURATION, .def = "10min", .min = 1, .max = DAY, .unit = "s",
+     .target = &device_settings.client_requests_window, .help = "The time in which that many may ask again."},
+    {.name = "device_address_requests", .type = CONF_NUMBER, .def = "120", .min = 1, .max = 1000000, .unit = "requests",
+     .target = &device_settings.address_requests,
+     .help = "Devices at one address (of IPv6: one /64) that ask for a code at once."},
+    {.name = "device_address_requests_window", .type = CONF_DURATION, .def = "10min", .min = 1, .max = DAY, .unit = "s",
+     .target = &device_settings.address_requests_window, .help = "The time in which that many may ask again."},
+    CLIENT_REQUEST_CONF,
 };
 
-static const struct kv_store STORES[] = {{KV_REMOTE, true}, {KV_GUARD, true}};
+static const struct kv_store STORES[] = {{KV_ASYNC, true}, {KV_REMOTE, true}, {KV_GUARD, true}, {KV_CLIENTS, false}};
+
+static const struct route ROUTES[] = {
+    {HTTP_POST, "/device_authorization", device_authorization_handle, REQUEST_MAX, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
+    {HTTP_GET | HTTP_POST, "/device", device_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET, "/device/qr", device_qr_handle, 0, CALLER_NOBODY, CORS_NONE},
+};
 
 static struct remote *remote;
 
 static enum op_err start(struct server *server, const char **ret_why)
 {
-    return remote_start(server, server_base(), server_kv(), &remote, ret_why);
+    enum op_err err = client_request_start(server, ret_why);
+    if (err == OP_OK)
+        err = device_start(server, ret_why);
+    return err != OP_OK ? err : remote_start(server, server_base(), server_kv(), &remote, ret_why);
 }
 
 static void stop(struct server *server)
@@ -55,11 +81,14 @@ int main(int argc, char **argv)
 {
     static const struct server_description description = {
         .name = "op-async",
-        .purpose = "What leaves the house: documents that clients publish elsewhere.",
+        .purpose = "What leaves the house (documents that clients publish elsewhere), and sign-in on devices.",
         .conf = CONF,
         .conf_count = sizeof CONF / sizeof *CONF,
         .stores = STORES,
         .store_count = sizeof STORES / sizeof *STORES,
+        .routes = ROUTES,
+        .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .not_found = device_not_found,
         .start = start,
         .stop = stop,
     };

@@ -1,3 +1,3 @@
 #include "auth.h"
 
-struct auth auth = {.base = ""};
+struct auth auth = {.site = {.base = ""}};

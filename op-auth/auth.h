@@ -5,7 +5,7 @@
 #include "data/json.h"
 #include "data/password.h"
 #include "protocol/scope.h"
-#include "runtime/page.h"
+#include "runtime/site.h"
 #include "store/guard.h"
 #include "store/keyring.h"
 
@@ -23,14 +23,12 @@ struct auth_settings {
 
 struct auth {
     struct auth_settings settings;
-    struct page_set *pages;
+    struct site site;
     struct keyring *keyring;        /* verifies id_token_hint; never signs */
     struct password_pool *passwords;
     struct password_cost cost;
     struct scope_catalogue catalogue;
     struct guard_limit account_limit, address_limit;
     const uint8_t *form_key;        /* DIGEST_KEY_LEN bytes */
-    const char *base;               /* the issuer's path, "" for none: in front of every path of ours */
-    json_t *site;                   /* name, logo, contact and base for the pages */
 };
 extern struct auth auth;

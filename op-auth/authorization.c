@@ -62,18 +62,22 @@ static enum op_err settle_session(struct kv_txn *txn, struct authorization *a)
     return sessions_update(txn, a->session);
 }
 
-/* What the code leans on, written before it. Everything is judged anew: it may have changed meanwhile. */
-static enum op_err settle(struct kv_txn *txn, void *arg)
+enum op_err authorization_settle(struct kv_txn *txn, struct authorization *a)
 {
-    struct authorization *a = arg;
-    enum op_err err = look(txn, a);
-    if (err != OP_OK || a->outcome != OUTCOME_GRANT)
-        return err;
+    enum op_err err = OP_OK;
     if (a->answer == CONSENT_ALLOWED && !a->client->first_party) {
         a->consent = authorization_consent(a->req, a, kv_now(txn));
         err = consents_put(txn, a->consent);
     }
     return err == OP_OK ? settle_session(txn, a) : err;
+}
+
+/* What the code leans on, written before it. Everything is judged anew: it may have changed meanwhile. */
+static enum op_err settle(struct kv_txn *txn, void *arg)
+{
+    struct authorization *a = arg;
+    enum op_err err = look(txn, a);
+    return err == OP_OK && a->outcome == OUTCOME_GRANT ? authorization_settle(txn, a) : err;
 }
 
 static enum op_err insert_code(struct kv_txn *txn, void *arg)
@@ -103,8 +107,7 @@ static void give_code(struct authorization *a)
     kv_run(server_kv(), KV_CODES, insert_code, code_is_stored, a);
 }
 
-/* What this visit has done, to be carried on; the flags only with the session they belong to. */
-static struct interaction carry(const struct authorization *a, enum interaction_purpose purpose)
+struct interaction authorization_carry(const struct authorization *a, enum interaction_purpose purpose)
 {
     bool here = authorization_in_this_session(a);
     return (struct interaction){
@@ -146,18 +149,18 @@ static void render(struct authorization *a)
         view_reenter(a->req, "/authorize", &a->form);
         break;
     case OUTCOME_SIGN_IN:
-        next = carry(a, INTERACTION_SIGN_IN);
+        next = authorization_carry(a, INTERACTION_SIGN_IN);
         next.other_account = a->visit.other_account;
         next.error = a->visit.error;
         next.username = a->visit.username;
         sign_in_show(a->req, &next, a->user, notice);
         break;
     case OUTCOME_SELECT_ACCOUNT:
-        next = carry(a, INTERACTION_SELECT_ACCOUNT);
+        next = authorization_carry(a, INTERACTION_SELECT_ACCOUNT);
         sign_in_show_accounts(a->req, &next, a->user);
         break;
     case OUTCOME_CONSENT:
-        next = carry(a, INTERACTION_CONSENT);
+        next = authorization_carry(a, INTERACTION_CONSENT);
         consent_show(a, &next, notice);
         break;
     case OUTCOME_GRANT:
@@ -218,8 +221,8 @@ void authorization_go_on(struct http_request *req, const struct interaction *vis
     next.purpose = INTERACTION_CONTINUE;
     next.created_at = clock_now();
     const char *sealed = interaction_seal(req, auth.form_key, browser_id_or_new(req), &next);
-    const char *url = mem_printf(req, "/authorize?interaction=%s", sealed);
-    if (strlen(url) <= VIEW_URL_MAX) {
+    const char *url = mem_printf(req, "%s?interaction=%s", visit->device ? "/device/approve" : "/authorize", sealed);
+    if (visit->device || strlen(url) <= VIEW_URL_MAX) {
         view_redirect(req, url);
         return;
     }

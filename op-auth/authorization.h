@@ -5,6 +5,7 @@
 #include "interaction.h"
 #include "protocol/authorize_request.h"
 #include "runtime/http.h"
+#include "store/kv.h"
 
 enum authorization_outcome {
     OUTCOME_PROBLEM,   /* an error for the person: never redirected */
@@ -42,6 +43,10 @@ struct authorization {
 
 /* Pure: from the first two groups and `now` to the outcome, request and error. Strings are of ctx. */
 enum authorization_outcome authorization_judge(const void *ctx, struct authorization *a, int64_t now);
+/* Pure: the same for a request that is read already (a->request) and a client that may ask. */
+enum authorization_outcome authorization_judge_request(struct authorization *a, int64_t now);
+/* Pure: what is granted. Owned by ctx. */
+Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, int64_t now);
 /* Pure: the record of the code to be given. Owned by ctx. */
 Rec__Code *authorization_code(const void *ctx, const struct authorization *a, int64_t now);
 /* Pure: the consent as it is after this answer: what was granted before, unless withdrawn, and what was asked
@@ -55,10 +60,15 @@ bool authorization_in_this_session(const struct authorization *a);
 bool authorization_session_is_settled(const struct authorization *a, int64_t now);
 void authorization_settle_session(const void *ctx, struct authorization *a, int64_t now);
 
+/* In a transaction on sessions, for OUTCOME_GRANT: writes what the grant leans on, consent and session. */
+must_check enum op_err authorization_settle(struct kv_txn *txn, struct authorization *a);
+/* What this visit has done, to be carried on by a form of that purpose; the flags only with the session they belong to. */
+struct interaction authorization_carry(const struct authorization *a, enum interaction_purpose purpose);
+
 /* Goes on with a visit and answers. parameters is the authorization request; cookie the session's, as the
  * browser has it after this reply. */
 struct authorization *authorization_new(struct http_request *req, const struct form *parameters, const char *cookie);
 void authorization_run(struct authorization *a);
-/* The same by a redirect to /authorize, so that reload and Back find a page and no form that was sent; where
+/* The same by a redirect to /authorize (of a device: to /device/approve), so that reload and Back find a page and no form that was sent; where
  * that URL would be too long, at once. */
 void authorization_go_on(struct http_request *req, const struct interaction *visit, const char *cookie);

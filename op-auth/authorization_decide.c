@@ -24,7 +24,7 @@ bool authorization_in_this_session(const struct authorization *a)
     return a->session != NULL && a->visit.sid != NULL && strcmp(a->session->sid, a->visit.sid) == 0;
 }
 
-static enum authorization_outcome judge_step(struct authorization *a, int64_t now)
+enum authorization_outcome authorization_judge_request(struct authorization *a, int64_t now)
 {
     char *acrs[] = {(char *)settings.password_acr};
     struct scope_list reachable = {.items = acrs, .count = 1};
@@ -65,7 +65,7 @@ enum authorization_outcome authorization_judge(const void *ctx, struct authoriza
     }
     if (a->may_lack_cookies)
         return OUTCOME_REENTER;
-    return judge_step(a, now);
+    return authorization_judge_request(a, now);
 }
 
 /* Codes are compared with every `since`, which may stand a second ahead (see since_after). */
@@ -81,7 +81,7 @@ static int64_t granted_at(const struct authorization *a, int64_t now)
     return at;
 }
 
-static Rec__Grant *make_grant(const void *ctx, const struct authorization *a, int64_t now)
+Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, int64_t now)
 {
     Rec__Grant *grant = records_new(ctx, &rec__grant__descriptor);
     grant->client_id = mem_strdup(ctx, a->client->client_id);
@@ -113,7 +113,7 @@ static Rec__Grant *make_grant(const void *ctx, const struct authorization *a, in
 Rec__Code *authorization_code(const void *ctx, const struct authorization *a, int64_t now)
 {
     Rec__Code *code = records_new(ctx, &rec__code__descriptor);
-    code->grant = make_grant(ctx, a, now);
+    code->grant = authorization_grant(ctx, a, now);
     code->redirect_uri = mem_strdup(ctx, a->request.redirect_uri);
     if (a->request.code_challenge != NULL) {
         const char *method = a->request.code_challenge_method;

@@ -5,7 +5,7 @@
 #include "browser.h"
 #include "view.h"
 
-static json_t *list_of_asked(const struct authorization *a)
+json_t *consent_list(const struct authorization *a)
 {
     json_t *list = json_make_array(a->req);
     for (size_t i = 0; i < a->request.scopes.count; i++)
@@ -27,7 +27,7 @@ void consent_show(const struct authorization *a, const struct interaction *inter
     view_set_client(values, a->client);
     view_set_user(values, a->user);
     view_set_form(a->req, values, "form", interaction);
-    json_set(values, "asked", list_of_asked(a));
+    json_set(values, "asked", consent_list(a));
     if (notice != NULL)
         json_set_string(values, "notice", view_message(a->req, a->request.ui_locales, notice, values));
     view_page(a->req, 200, "consent", a->request.ui_locales, values);

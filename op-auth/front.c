@@ -40,7 +40,7 @@ void front_handle(struct http_request *req)
 
 void front_handle_asset(struct http_request *req)
 {
-    page_reply_asset(req, auth.pages, req->path + strlen("/assets/"));
+    page_reply_asset(req, auth.site.pages, req->path + strlen("/assets/"));
 }
 
 void front_to_account(struct http_request *req)

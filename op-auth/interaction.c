@@ -24,6 +24,8 @@ char *interaction_seal(const void *ctx, const uint8_t key[32], const char *brows
         json_set_bool(object, "chosen", true);
     if (interaction->other_account)
         json_set_bool(object, "other", true);
+    if (interaction->device)
+        json_set_bool(object, "device", true);
     return codec_base64url(ctx, digest_seal(ctx, key, bytes_of(AAD), bytes_of(json_text(ctx, object))));
 }
 
@@ -65,6 +67,7 @@ enum op_err interaction_open(const void *ctx, const uint8_t key[32], const char 
             .signed_in = flag(object, "signed_in"),
             .account_chosen = flag(object, "chosen"),
             .other_account = flag(object, "other"),
+            .device = flag(object, "device"),
         },
         .browser_hash = browser_hash,
     };

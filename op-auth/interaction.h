@@ -15,6 +15,7 @@ enum interaction_purpose {
     INTERACTION_END_SESSION,
     INTERACTION_WITHDRAW,
     INTERACTION_EVERYWHERE,
+    INTERACTION_DEVICE,
     INTERACTION_PURPOSES,
 };
 
@@ -23,6 +24,7 @@ struct interaction {
     int64_t created_at;
     const char *request;  /* the parameters of /authorize or /logout, form-encoded; NULL: the account page */
     const char *sid;      /* the session it was made for, or the one that sign-in began; NULL nobody's */
+    bool device;          /* request is that of /device/approve */
     /* What this visit has already done, so that prompt=login and the like are not asked twice: */
     bool signed_in;       /* in the session sid */
     bool account_chosen;  /* that of the session sid */

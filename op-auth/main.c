@@ -1,12 +1,11 @@
 /* op-auth: everything a person sees. The authorization endpoint, sign-in, consent, sign-out and the account. */
-#include <string.h>
-
 #include "account.h"
 #include "account_actions.h"
 #include "auth.h"
 #include "authorize.h"
 #include "browser.h"
 #include "consent.h"
+#include "device_approve.h"
 #include "front.h"
 #include "logout.h"
 #include "password_pool.h"
@@ -42,7 +41,7 @@ static const struct conf_item CONF[] = {
 
 static const struct kv_store STORES[] = {
     {KV_CODES, true}, {KV_SESSIONS, true}, {KV_USERS, true}, {KV_CREDENTIALS, true},
-    {KV_GUARD, true}, {KV_CLIENTS, false}, {KV_JWKS, false},
+    {KV_ASYNC, true}, {KV_GUARD, true}, {KV_CLIENTS, false}, {KV_JWKS, false},
 };
 
 static const struct route ROUTES[] = {
@@ -56,6 +55,7 @@ static const struct route ROUTES[] = {
     {HTTP_GET, "/consent", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_POST, "/consent", consent_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET | HTTP_POST, "/logout", logout_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_GET | HTTP_POST, "/device/approve", device_approve_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/account", account_handle, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/account/*", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_POST, "/account/password", account_change_password, FORM_MAX, CALLER_NOBODY, CORS_NONE},
@@ -63,34 +63,6 @@ static const struct route ROUTES[] = {
     {HTTP_POST, "/account/withdraw", account_withdraw, FORM_MAX, CALLER_NOBODY, CORS_NONE},
     {HTTP_POST, "/account/sign-out-everywhere", account_everywhere, FORM_MAX, CALLER_NOBODY, CORS_NONE},
 };
-
-static void set_contact(const void *ctx, json_t *site)
-{
-    const char *contact = settings.contact;
-    if (*contact == '\0')
-        return;
-    bool is_url = strncmp(contact, "https://", 8) == 0 || strncmp(contact, "http://", 7) == 0;
-    json_set_string(site, "contact", contact);
-    json_set_string(site, "contact_href", is_url ? contact : mem_printf(ctx, "mailto:%s", contact));
-}
-
-static enum op_err make_site(struct server *server, const char **ret_why)
-{
-    const char *logo = "partita.svg";
-    auth.site = json_make_object(server);
-    if (*settings.logo != '\0') {
-        enum op_err err = page_add_asset(auth.pages, "logo", settings.logo, &logo, ret_why);
-        if (err != OP_OK)
-            return err;
-    }
-    const char *path = strchr(strstr(settings.issuer, "://") + 3, '/'); /* its check saw to the scheme */
-    auth.base = path == NULL ? "" : path;
-    json_set_string(auth.site, "name", settings.name);
-    json_set_string(auth.site, "base", auth.base);
-    json_set_string(auth.site, "logo", mem_printf(server, "%s/assets/%s", auth.base, logo));
-    set_contact(server, auth.site);
-    return OP_OK;
-}
 
 static void start_passwords(struct server *server)
 {
@@ -119,10 +91,7 @@ static enum op_err start(struct server *server, const char **ret_why)
     const uint8_t *form_key = NULL;
     enum op_err err = server_credential(server, "form-key", DIGEST_KEY_LEN, &form_key, ret_why);
     if (err == OP_OK)
-        err = page_load(server, settings.share_dir, settings.locales.items, settings.locales.count, &auth.pages,
-                        ret_why);
-    if (err == OP_OK)
-        err = make_site(server, ret_why);
+        err = site_load(server, &auth.site, ret_why);
     if (err == OP_OK)
         err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count, &auth.catalogue,
                                    ret_why);

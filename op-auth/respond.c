@@ -17,8 +17,8 @@ static void post_form(struct http_request *req, const struct authorize_request *
     json_set(values, "fields", list);
     json_decref(list);
     json_set_string(values, "action", request->redirect_uri);
-    page_reply_with_script(req, auth.pages, 200, "form_post",
-                           page_language(auth.pages, request->ui_locales, http_field(req, "accept-language")), values);
+    page_reply_with_script(req, auth.site.pages, 200, "form_post",
+                           page_language(auth.site.pages, request->ui_locales, http_field(req, "accept-language")), values);
 }
 
 void respond(struct http_request *req, const struct authorize_request *request, const char *code,

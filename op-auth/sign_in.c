@@ -73,6 +73,7 @@ static void show(struct http_request *req, const struct interaction *interaction
     json_t *values = view_values(req);
     view_set_client(values, facts.client);
     view_set_form(req, values, "form", interaction);
+    json_set_bool(values, "device", interaction->device);
     json_set_string(values, "username", username);
     json_set_int(values, "wait", (int64_t)page->wait);
     if (page->error != NULL)
@@ -176,6 +177,7 @@ static void go_on(struct attempt *attempt)
     }
     struct interaction next = {
         .request = attempt->interaction.request,
+        .device = attempt->interaction.device,
         .sid = attempt->start.sid,
         .signed_in = true,
         .account_chosen = true,

@@ -15,25 +15,17 @@ static const char REENTERED[] = "partita_reentered";
 
 json_t *view_values(struct http_request *req)
 {
-    json_t *values = json_make_object(req);
-    json_set(values, "site", auth.site);
-    json_set_string(values, "request_id", req->request_id);
-    return values;
-}
-
-static const char *language_of(struct http_request *req, const char *ui_locales)
-{
-    return page_language(auth.pages, ui_locales, http_field(req, "accept-language"));
+    return site_values(req, &auth.site);
 }
 
 void view_page(struct http_request *req, int status, const char *template, const char *ui_locales, const json_t *values)
 {
-    page_reply(req, auth.pages, status, template, language_of(req, ui_locales), values);
+    site_page(req, &auth.site, status, template, ui_locales, values);
 }
 
 char *view_message(struct http_request *req, const char *ui_locales, const char *key, const json_t *values)
 {
-    return page_message(req, auth.pages, language_of(req, ui_locales), key, values);
+    return site_message(req, &auth.site, ui_locales, key, values);
 }
 
 void view_append_asked(struct http_request *req, const char *ui_locales, json_t *list, const char *kind,
@@ -99,10 +91,7 @@ void view_set_form(struct http_request *req, json_t *values, const char *name, c
 
 void view_redirect(struct http_request *req, const char *url)
 {
-    http_set_fieldf(req, "Location", "%s%s", *url == '/' ? auth.base : "", url);
-    http_set_field(req, "Cache-Control", "no-store");
-    http_set_field(req, "Referrer-Policy", "no-referrer");
-    http_reply(req, 303, "text/plain; charset=utf-8", bytes_of(""));
+    site_redirect(req, &auth.site, url);
 }
 
 /* --- problems --- */
@@ -130,7 +119,7 @@ static void set_resume(struct http_request *req, json_t *values, const char *pat
     if (path == NULL || request == NULL || form_parse(req, bytes_of(request), PAIRS_MAX, &form) != OP_OK)
         return;
     json_t *resume = json_object();
-    json_set_string(resume, "action", mem_printf(req, "%s%s", auth.base, path));
+    json_set_string(resume, "action", mem_printf(req, "%s%s", auth.site.base, path));
     add_fields(resume, &form, strlen(request) > VIEW_URL_MAX);
     json_set(values, "resume", resume);
     json_decref(resume);
@@ -153,7 +142,7 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
         json_set_string(values, "error_description", problem->error->description);
     set_resume(req, values, problem->path, problem->request);
     if (problem->href != NULL) {
-        json_set_string(values, "href", mem_printf(req, "%s%s", auth.base, problem->href));
+        json_set_string(values, "href", mem_printf(req, "%s%s", auth.site.base, problem->href));
         json_set_string(values, "label", view_message(req, problem->ui_locales, problem->label, values));
     }
     if (problem->retry_after > 0)
@@ -223,7 +212,7 @@ static void refuse_form(struct http_request *req, const struct interaction *inte
         .status = status,
         .key = key,
         .ui_locales = form_get(&form, "ui_locales"),
-        .path = logout ? "/logout" : "/authorize",
+        .path = logout ? "/logout" : request && interaction->device ? "/device" : "/authorize",
         .request = request ? interaction->request : NULL,
         .href = request ? NULL : interaction != NULL ? "/account" : "/",
         .label = interaction != NULL ? "link.account" : "link.front",

@@ -1,10 +1,11 @@
 #pragma once
 /* What the pages of op-auth have in common. Functions that answer free req. */
 #include "data/form.h"
+#include "data/json.h"
 #include "data/records.h"
 #include "interaction.h"
 #include "protocol/oauth_error.h"
-#include "runtime/page.h"
+#include "runtime/http.h"
 
 enum { VIEW_URL_MAX = 6000 }; /* a longer URL may not pass every balancer: forms are used instead */
 

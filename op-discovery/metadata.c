@@ -4,6 +4,7 @@
 
 #include "document.h"
 #include "protocol/client_keys.h"
+#include "protocol/device.h"
 #include "runtime/reply.h"
 
 static struct {
@@ -36,6 +37,7 @@ static void set_endpoints(const void *ctx, json_t *out, const char *issuer)
         {"end_session_endpoint", "/logout"},
         {"introspection_endpoint", "/introspect"},
         {"revocation_endpoint", "/revoke"},
+        {"device_authorization_endpoint", "/device_authorization"},
     };
     json_set_string(out, "issuer", issuer);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -95,7 +97,8 @@ static void set_requests(json_t *out, const struct metadata *metadata)
 {
     SET_STRINGS(out, "response_types_supported", "code");
     SET_STRINGS(out, "response_modes_supported", "query", "fragment", "form_post");
-    SET_STRINGS(out, "grant_types_supported", "authorization_code", "refresh_token", "client_credentials");
+    SET_STRINGS(out, "grant_types_supported", "authorization_code", "refresh_token", "client_credentials",
+                DEVICE_GRANT_TYPE);
     SET_STRINGS(out, "subject_types_supported", "public");
     if (metadata->plain_pkce)
         SET_STRINGS(out, "code_challenge_methods_supported", "S256", "plain");

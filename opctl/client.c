@@ -10,6 +10,7 @@
 #include "file.h"
 #include "print.h"
 #include "protocol/client_auth.h"
+#include "protocol/device.h"
 #include "protocol/scope.h"
 #include "runtime/settings.h"
 #include "store/clients.h"
@@ -58,11 +59,14 @@ static json_t *client_sheet(const void *ctx, const Rec__Client *client, const ch
     json_object_update_missing(object, client_fields_json(ctx, client));
     json_set_string(object, "discovery", mem_printf(ctx, "%s/.well-known/openid-configuration", settings.issuer));
     static const char *const endpoints[][2] = {
-        {"authorization_endpoint", "/authorize"}, {"token_endpoint", "/token"}, {"userinfo_endpoint", "/userinfo"},
-        {"end_session_endpoint", "/logout"}, {"jwks_uri", "/.well-known/jwks.json"}};
-    bool for_people = client->n_redirect_uris > 0;
+        {"authorization_endpoint", "/authorize"}, {"end_session_endpoint", "/logout"},
+        {"device_authorization_endpoint", "/device_authorization"}, {"userinfo_endpoint", "/userinfo"},
+        {"token_endpoint", "/token"}, {"jwks_uri", "/.well-known/jwks.json"}};
+    bool has_codes = client->n_redirect_uris > 0, for_people = client_fields_for_people(client);
+    bool has_devices = records_contain(client->grant_types, client->n_grant_types, DEVICE_GRANT_TYPE);
+    const bool useful[] = {has_codes, has_codes, has_devices, for_people, true, true};
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
-        if (for_people || i == 1 || i == 4)
+        if (useful[i])
             json_set_string(object, endpoints[i][0], mem_printf(ctx, "%s%s", settings.issuer, endpoints[i][1]));
     return object;
 }
@@ -118,7 +122,7 @@ static int read_jwks(struct client_job *job)
 
 static void note_unknown_scopes(const Rec__Client *client, const struct scope_catalogue *catalogue)
 {
-    bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
+    bool for_people = client_fields_for_people(client);
     for (size_t i = 0; for_people && i < client->n_scopes; i++)
         if (scope_find(catalogue, client->scopes[i]) == NULL)
             fprintf(stderr, "opctl: note: no claims belong to the scope %s (custom_scopes in the section [all] "

@@ -5,16 +5,18 @@
 
 #include "base/num.h"
 #include "data/form.h"
-#include "protocol/params.h"
 #include "protocol/client_auth.h"
 #include "protocol/client_keys.h"
+#include "protocol/device.h"
+#include "protocol/params.h"
 #include "protocol/redirect_uri.h"
 #include "protocol/resource.h"
 #include "protocol/scope.h"
 
 enum { TEXT_MAX_LEN = 200, URI_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 * 24 * 3600 };
 
-const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "client_credentials", NULL};
+const char *const CLIENT_GRANTS[] = {"authorization_code", "refresh_token", "client_credentials", "device_code",
+                                     DEVICE_GRANT_TYPE, NULL};
 const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
 const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_AUTH_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
@@ -114,6 +116,20 @@ static const char *apply_scopes(const void *ctx, const struct list_field *field,
     return NULL;
 }
 
+/* The short name of the device grant stands for its own. */
+static void apply_grants(const void *ctx, const struct list_field *field, Rec__Client *client, char **values,
+                         size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool short_name = strcmp(values[i], "device_code") == 0;
+        char *grant = short_name ? mem_strdup(ctx, DEVICE_GRANT_TYPE) : values[i];
+        if (!records_contain(values, kept, grant))
+            values[kept++] = grant;
+    }
+    set_list(client, field, values, kept);
+}
+
 static const char *apply_lists(const void *ctx, const struct cli_line *line, Rec__Client *client)
 {
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
@@ -129,6 +145,8 @@ static const char *apply_lists(const void *ctx, const struct cli_line *line, Rec
             wrong = text_problem(ctx, field->option, values[v], URI_MAX_LEN);
         if (wrong == NULL && strcmp(field->option, "scope") == 0)
             wrong = apply_scopes(ctx, field, client, values, count);
+        else if (wrong == NULL && strcmp(field->option, "grant") == 0)
+            apply_grants(ctx, field, client, values, count);
         else if (wrong == NULL)
             set_list(client, field, values, count);
         if (wrong != NULL)
@@ -213,6 +231,16 @@ const char *client_fields_apply(const void *ctx, const struct cli_line *line, co
     return wrong != NULL ? wrong : apply_numbers(ctx, line, client);
 }
 
+static bool may(const Rec__Client *client, const char *grant)
+{
+    return records_contain(client->grant_types, client->n_grant_types, grant);
+}
+
+bool client_fields_for_people(const Rec__Client *client)
+{
+    return may(client, "authorization_code") || may(client, DEVICE_GRANT_TYPE);
+}
+
 void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count)
 {
     static char code[] = "authorization_code", refresh[] = "refresh_token", response[] = "code";
@@ -221,13 +249,12 @@ void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *s
         client->grant_types = records_strings(ctx, grants, 2);
         client->n_grant_types = 2;
     }
-    bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
-    if (client->n_scopes == 0 && for_people) {
+    if (client->n_scopes == 0 && client_fields_for_people(client)) {
         client->scopes = records_strings(ctx, scopes, scope_count);
         client->n_scopes = scope_count;
     }
     client->response_types = records_strings(ctx, responses, 1);
-    client->n_response_types = for_people ? 1 : 0;
+    client->n_response_types = may(client, "authorization_code") ? 1 : 0;
     if (client->token_endpoint_auth_method == NULL)
         client->token_endpoint_auth_method = mem_strdup(ctx, "client_secret_basic");
     if (client->application_type == NULL)
@@ -276,18 +303,18 @@ static const char *keys_problem(const void *ctx, const Rec__Client *client)
 
 const char *client_fields_problem(const void *ctx, const Rec__Client *client)
 {
-    bool for_people = records_contain(client->grant_types, client->n_grant_types, "authorization_code");
+    bool has_codes = may(client, "authorization_code");
     if (client->client_name == NULL)
         return "--name is missing: what people see on the consent page";
-    if (for_people && client->n_redirect_uris == 0)
+    if (has_codes && client->n_redirect_uris == 0)
         return "--redirect-uri is missing: where the codes of authorization_code are sent";
-    if (!for_people && client->n_redirect_uris > 0)
+    if (!has_codes && client->n_redirect_uris > 0)
         return "--redirect-uri is of no use without --grant authorization_code";
-    if (!for_people && records_contain(client->grant_types, client->n_grant_types, "refresh_token"))
-        return "--grant refresh_token is of no use without --grant authorization_code";
-    if (client_is_public(client) && records_contain(client->grant_types, client->n_grant_types, "client_credentials"))
+    if (!client_fields_for_people(client) && may(client, "refresh_token"))
+        return "--grant refresh_token is of no use without --grant authorization_code or device_code";
+    if (client_is_public(client) && may(client, "client_credentials"))
         return "a public client has no credentials for --grant client_credentials";
-    if (!for_people && client->require_pushed_authorization_requests)
+    if (!has_codes && client->require_pushed_authorization_requests)
         return "--require-par is of no use without --grant authorization_code";
     if (client_is_public(client) && client->introspection_allowed)
         return "a public client has no credentials for --introspection yes";

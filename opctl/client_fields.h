@@ -38,6 +38,8 @@ extern const char *const CLIENT_CLEARABLE[]; /* options that `change --clear` ta
  * names, NULL without. NULL, or what is wrong with an option's value (owned by ctx). */
 const char *client_fields_apply(const void *ctx, const struct cli_line *line, const char *jwks, Rec__Client *client);
 
+/* True when people sign in to it, by codes or by devices. */
+bool client_fields_for_people(const Rec__Client *client);
 /* Grants authorization_code and refresh_token, every scope given, client_secret_basic, application type web: for
  * what a new client's line left open. response_types follow the grants. */
 void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count);

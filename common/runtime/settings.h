@@ -18,7 +18,10 @@ struct settings {
     int64_t race_window;                  /* whether it is alive must agree */
     int64_t session_idle_lifetime;
     int64_t session_lifetime;
+    int64_t device_code_lifetime;
     int64_t clock_skew;        /* accepted on times in tokens that others made */
+    int64_t user_code_guesses;            /* wrong user codes of devices from one address, before it has to wait; ... */
+    int64_t user_code_guess_window;       /* ... op-async and op-auth share the count */
     const char *access_token_alg;         /* ES256 ... */
     const char *password_acr;             /* acr of a session that a password began */
     struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */

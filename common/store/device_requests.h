@@ -8,7 +8,7 @@
 enum { DEVICE_REQUEST_REMEMBERED = 600 }; /* seconds */
 
 /* device_code is the secret as handed out; only its SHA-256 is stored. record->user_code finds it until
- * record->expires_at. OP_EXISTS: another request has that user code now; undo the transaction. */
+ * record->expires_at. OP_EXISTS: another request has that user code now; nothing is written. */
 must_check enum op_err device_requests_insert(struct kv_txn *txn, const char *device_code, const Rec__DeviceRequest *record);
 /* Also one that has expired, denied or approved. OP_ABSENT: unknown, taken, or long over. */
 must_check enum op_err device_requests_get(struct kv_txn *txn, const void *ctx, const char *device_code,

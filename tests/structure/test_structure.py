@@ -16,7 +16,7 @@ FLOORS = {
 HOMES = {
     "lmdb.h": "common/store/kv.c", "event2/listener.h": "common/runtime/http.c", "cjose/": "common/data/jose.c",
     "argon2.h": "common/data/password.c", "systemd/": "common/runtime/server.c", "ini.h": "common/runtime/conf.c",
-    "curl/": "op-async/fetch.c",
+    "curl/": "op-async/fetch.c", "qrencode.h": "op-async/qr.c",
 }
 GENERATED = {"records.pb-c.h": "common/data"}
 

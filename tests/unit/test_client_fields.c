@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "client_fields.h"
+#include "protocol/device.h"
 
 enum { SETTINGS_MAX = 8 };
 
@@ -67,6 +68,10 @@ static void what_may_be_registered(void **state)
         {{NAME, BACK, {"post-logout-redirect-uri", "http://wiki.example/"}}, "--post-logout-redirect-uri"},
         {{NAME, BACK, {"grant", "client_credentials"}}, "of no use without --grant authorization_code"},
         {{NAME, {"grant", "refresh_token"}}, "--grant refresh_token is of no use"},
+        {{NAME, {"grant", "device_code"}}, NULL},
+        {{NAME, {"grant", "device_code"}, {"grant", "refresh_token"}, {"auth-method", "none"}}, NULL},
+        {{NAME, BACK, {"grant", "device_code"}, {"grant", "authorization_code"}}, NULL},
+        {{NAME, BACK, {"grant", "device_code"}}, "of no use without --grant authorization_code"},
         {{NAME, {"grant", "client_credentials"}, {"auth-method", "none"}}, "a public client has no credentials"},
         {{NAME, {"grant", "client_credentials"}, {"introspection", "yes"}}, NULL},
         {{NAME, BACK, {"auth-method", "none"}, {"introspection", "no"}}, NULL},
@@ -114,7 +119,11 @@ static void defaults_fill_what_the_line_left_open(void **state)
     static const struct cli_setting told[] = {NAME, BACK, {"grant", "authorization_code"}, {"scope", "openid email"},
                                               {"scope", "email groups"}, {"rotate", "yes"}, {NULL, NULL}};
     static const struct cli_setting api[] = {NAME, {"grant", "client_credentials"}, {"introspection", "yes"}, {NULL, NULL}};
+    static const struct cli_setting device[] = {NAME, {"grant", "device_code"}, {"grant", DEVICE_GRANT_TYPE}, {NULL, NULL}};
     Rec__Client *client;
+    assert_null(make(ctx, device, &client));
+    assert_true(client->n_grant_types == 1 && client->n_scopes == 2 && client->n_response_types == 0);
+    assert_string_equal(client->grant_types[0], DEVICE_GRANT_TYPE); /* whichever name it was given by */
     assert_null(make(ctx, plain, &client));
     assert_int_equal(client->n_grant_types, 2);
     assert_string_equal(client->token_endpoint_auth_method, "client_secret_basic");

@@ -46,6 +46,7 @@ static void endpoints_are_below_the_issuer(void **state)
         {"end_session_endpoint", "https://op.example/tenant/logout"},
         {"introspection_endpoint", "https://op.example/tenant/introspect"},
         {"revocation_endpoint", "https://op.example/tenant/revoke"},
+        {"device_authorization_endpoint", "https://op.example/tenant/device_authorization"},
     };
     void *ctx = mem_root("test");
     json_t *text = text_of(ctx, (struct metadata){.issuer = "https://op.example/tenant"}, NULL, 0);
@@ -66,7 +67,7 @@ static void lists_say_exactly_what_works(void **state)
         {"scopes_supported", "[\"openid\",\"profile\",\"email\",\"address\",\"phone\",\"offline_access\"]"},
         {"response_types_supported", "[\"code\"]"},
         {"response_modes_supported", "[\"query\",\"fragment\",\"form_post\"]"},
-        {"grant_types_supported", "[\"authorization_code\",\"refresh_token\",\"client_credentials\"]"},
+        {"grant_types_supported", "[\"authorization_code\",\"refresh_token\",\"client_credentials\",\"urn:ietf:params:oauth:grant-type:device_code\"]"},
         {"subject_types_supported", "[\"public\"]"},
         {"id_token_signing_alg_values_supported", "[\"RS256\",\"ES256\"]"},
         {"token_endpoint_auth_methods_supported",
@@ -91,7 +92,6 @@ static void lists_say_exactly_what_works(void **state)
         {"authorization_response_iss_parameter_supported", "true"},
         /* nothing that does not work */
         {"registration_endpoint", NULL},
-        {"device_authorization_endpoint", NULL},
         {"pushed_authorization_request_endpoint", NULL},
         {"backchannel_logout_supported", NULL},
         {"check_session_iframe", NULL},
