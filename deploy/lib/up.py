@@ -17,7 +17,7 @@ from machine import Failure, Place
 from servers import SERVERS, Fleet
 
 
-OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "--dir", "all.share_dir": "--dir"}
+OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "--dir"}
 
 
 def arguments():

@@ -3,8 +3,9 @@ import time
 
 import pytest
 
+from server_process import Home
 from test_tokens import claims_of, refresh, userinfo
-from visitor import CALLBACK, PASSWORD, SCOPES, OpAuth, UnixAdapter, Visitor, auth_home, new_client, new_user
+from visitor import CALLBACK, PASSWORD, SCOPES, OpAuth, UnixAdapter, Visitor, new_client, new_user
 
 NAMES = {"http": ("partita", "partita-browser"), "https": ("__Host-partita", "__Host-partita-browser")}
 
@@ -86,7 +87,7 @@ def test_only_the_name_with_the_prefix_counts_over_tls(partita_tls):
 
 def test_any_process_goes_on_where_another_began():
     """A form that one showed, another takes; what one signed in, another knows; also after a restart."""
-    home = auth_home(balancer_keepalive="0s")
+    home = Home(balancer_keepalive="0s")
     try:
         home.opctl("user", "add", "ann", secret=PASSWORD + "\n")
         one, two = OpAuth(home), OpAuth(home)

@@ -1,7 +1,6 @@
 """A person who looks at each page on the way, for tests of the pages themselves; and op-auth processes of a test's own,
 reached by their sockets."""
 import itertools
-import os
 import re
 from urllib.parse import urljoin, urlsplit
 
@@ -10,9 +9,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from conftest import ROOT
 from person import Page, Person, answer_of, request_for, token_request
-from server_process import ISSUER, Home
+from server_process import ISSUER
 
 PASSWORD = "correct horse battery"
 CALLBACK = "http://localhost:8090/callback"
@@ -189,7 +187,3 @@ class OpAuth:
         self.process = home.start("op-auth", **more)
         self.socket = self.process.path
         self.process.wait_ready()
-
-
-def auth_home(**settings):
-    return Home(share_dir=os.path.join(ROOT, "share"), **settings)
