@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Builds Partita and runs it on this machine."""
 import argparse
+import fcntl
 import grp
 import json
 import os
@@ -92,14 +93,40 @@ def write_conf(place, args):
     os.chmod(place.conf, 0o644)
 
 
+def lock(place):
+    """DIR is this process's, and of what it forks, while the file that is returned is open. None: it is another's."""
+    directory = os.open(place.dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(directory)
+        return None
+    return directory
+
+
 def running_pid(place):
+    """Who has locked DIR: its process id, 0 when it has not said so yet. None: nobody, whatever up.pid says."""
+    try:
+        directory = lock(place)
+    except FileNotFoundError:
+        return None
+    if directory is not None:
+        os.close(directory)
+        return None
     try:
         with open(place.pid_file, encoding="utf-8") as file:
-            pid = int(file.read())
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return pid if b"up.py" in file.read() else None
+            return int(file.read())
     except (OSError, ValueError):
-        return None
+        return 0
+
+
+def take(place):
+    """Locks DIR until this process ends."""
+    os.makedirs(place.dir, mode=0o755, exist_ok=True)
+    if lock(place) is None:
+        raise Failure(f"{place.dir} is in use by process {running_pid(place)}: deploy/up --stop --dir {place.dir} ends it")
+    if os.path.exists(place.pid_file):
+        os.unlink(place.pid_file)  # of one that was killed: the number may be somebody else's now
 
 
 def stop(place):
@@ -107,6 +134,8 @@ def stop(place):
     if pid is None:
         print(f"nothing runs in {place.dir}")
         return 0
+    if pid == 0:
+        raise Failure(f"{place.dir} is just being started or ended: try again in a moment")
     os.kill(pid, signal.SIGTERM)
     for _ in range(400):
         if running_pid(place) is None:
@@ -262,9 +291,7 @@ def main():
     try:
         if args.stop:
             return stop(place)
-        if running_pid(place) is not None:
-            raise Failure(f"{place.dir} is in use by process {running_pid(place)}: deploy/up --stop --dir {place.dir} ends it")
-        os.makedirs(place.dir, mode=0o755, exist_ok=True)
+        take(place)
         ready = detach(place) if args.detach else (lambda: None)
         with open(place.pid_file, "w", encoding="utf-8") as file:
             file.write(str(os.getpid()))

@@ -84,6 +84,18 @@ def test_a_second_start_in_the_same_place_is_refused(door):
     assert done.returncode == 1 and "in use by process" in done.stderr
 
 
+def test_a_pid_file_that_was_left_names_nobody(place, door):
+    """What tells that a directory is in use is its lock: not a number, which may be another installation's by now."""
+    os.makedirs(place, exist_ok=True)
+    shutil.copy(os.path.join(door.dir, "up.pid"), place / "up.pid")
+    done = up("--dir", str(place), "--stop")
+    assert done.returncode == 0 and "nothing runs" in done.stdout
+    assert requests.get(door.issuer + "/", timeout=20).status_code == 200
+    refused = up("--dir", str(place), "--built", BUILD, "--listen", f"127.0.0.1:{door.port}", "--playground-listen",
+                 f"127.0.0.1:{free_port()}", "--detach")
+    assert refused.returncode == 1 and "cannot be listened on" in refused.stderr, "not: is in use"
+
+
 def test_a_port_that_is_taken_is_one_sentence(door, tmp_path_factory):
     place = tmp_path_factory.mktemp("taken")
     done = up("--dir", str(place), "--built", BUILD, "--listen", f"127.0.0.1:{door.port}", "--playground-listen",
