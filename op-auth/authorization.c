@@ -23,7 +23,7 @@
 
 static enum op_err absent_is_fine(enum op_err err)
 {
-    return err == OP_ABSENT || err == OP_DENIED ? OP_OK : err;
+    return err == OP_ABSENT ? OP_OK : err;
 }
 
 static enum op_err load(struct kv_txn *txn, struct authorization *a)
@@ -35,6 +35,8 @@ static enum op_err load(struct kv_txn *txn, struct authorization *a)
     enum op_err err = client_id == NULL ? OP_OK : absent_is_fine(clients_get(txn, a->req, client_id, &a->client));
     if (err == OP_OK)
         err = who_load(txn, a->req, a->visit.other_account ? NULL : a->session_cookie, &who);
+    if (err == OP_OK && who.denied)
+        err = OP_DENIED;
     a->session = who.session;
     a->user = who.user;
     if (err == OP_OK && who.user != NULL && a->client != NULL)

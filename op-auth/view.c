@@ -158,8 +158,8 @@ void view_store_error(struct http_request *req, enum op_err err)
     bool later = trouble_of_store(req, err);
     view_problem(req, &(struct view_problem){
         .status = later ? 503 : 500,
-        .key = later ? "problem.busy" : "problem.broken",
-        .retry_after = later ? RETRY_SECONDS : 0,
+        .key = err == OP_DENIED ? "problem.later" : later ? "problem.busy" : "problem.broken",
+        .retry_after = err == OP_DENIED ? TROUBLE_DENIED_RETRY_SECONDS : later ? RETRY_SECONDS : 0,
     });
 }
 

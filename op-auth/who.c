@@ -8,11 +8,11 @@
 enum { CONSENTS_MAX = 1000 };
 
 /* Absent and denied are nobody here; anything else is the store's trouble. */
-static enum op_err or_nobody(enum op_err err, struct who *ret)
+static enum op_err or_nobody(enum op_err err, bool denied, struct who *ret)
 {
     if (err != OP_ABSENT && err != OP_DENIED)
         return err;
-    *ret = (struct who){0};
+    *ret = (struct who){.denied = denied};
     return OP_OK;
 }
 
@@ -24,10 +24,11 @@ enum op_err who_load(struct kv_txn *txn, const void *ctx, const char *cookie, st
         return OP_OK;
     }
     enum op_err err = sessions_find(txn, ctx, cookie, &who.session);
-    if (err == OP_OK)
-        err = users_get(txn, ctx, who.session->user_id, &who.user);
     if (err != OP_OK)
-        return or_nobody(err, ret);
+        return or_nobody(err, false, ret); /* a new session can take the place of one that is denied */
+    err = users_get(txn, ctx, who.session->user_id, &who.user);
+    if (err != OP_OK)
+        return or_nobody(err, err == OP_DENIED, ret);
     if (!session_alive(who.session, who.user, kv_now(txn)))
         who = (struct who){0};
     *ret = who;

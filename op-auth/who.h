@@ -6,10 +6,11 @@
 struct who {
     Rec__Session *session; /* both NULL: nobody */
     Rec__User *user;
+    bool denied; /* nobody, because only a newer version may act on the user */
 };
 
 /* The session behind a cookie (NULL: none was sent) and its user, when both are alive at the
- * transaction's time. A record that a newer version must read counts as nobody. OP_BROKEN and the like
+ * transaction's time. A record that only a newer version may act on counts as nobody. OP_BROKEN and the like
  * only when the store fails. Owned by ctx. */
 must_check enum op_err who_load(struct kv_txn *txn, const void *ctx, const char *cookie, struct who *ret);
 

@@ -74,11 +74,14 @@ void reply_later(struct http_request *req, unsigned seconds, const char *descrip
 
 void reply_store_error(struct http_request *req, enum op_err err)
 {
+    const char *description = "The server cannot answer this request";
     bool passing = trouble_of_store(req, err);
-    if (passing)
-        http_set_field(req, "Retry-After", "1");
-    send_error(req, passing ? 503 : 500, req->error,
-               passing ? "Try again in a moment" : "The server cannot answer this request");
+    if (passing) {
+        bool denied = err == OP_DENIED;
+        http_set_fieldf(req, "Retry-After", "%d", denied ? TROUBLE_DENIED_RETRY_SECONDS : 1);
+        description = denied ? "Try again later" : "Try again in a moment";
+    }
+    send_error(req, passing ? 503 : 500, req->error, description);
 }
 
 void reply_too_many(struct http_request *req, unsigned retry_after_seconds, const char *description)

@@ -32,7 +32,9 @@ static bool an_alarm_says_full(void)
 
 static enum log_level level_of(enum op_err err)
 {
-    static struct trouble busy, full_untold;
+    static struct trouble busy, denied, full_untold;
+    if (err == OP_DENIED)
+        return trouble_begins(&denied, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
     if (err == OP_BUSY)
         return trouble_begins(&busy, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
     if (err != OP_FULL)
@@ -44,9 +46,10 @@ static enum log_level level_of(enum op_err err)
 
 bool trouble_of_store(struct http_request *req, enum op_err err)
 {
-    bool passing = err == OP_BUSY || err == OP_FULL;
+    bool passing = err == OP_BUSY || err == OP_FULL || err == OP_DENIED;
+    const char *why = err == OP_DENIED ? "a record that only a newer version may act on" : NULL;
     log_event(level_of(err), "store_failed", req->request_id, req->trace_id, "path", route_label(req), "result",
-              op_err_name(err), NULL);
+              op_err_name(err), "what", why, NULL);
     req->error = passing ? "temporarily_unavailable" : "server_error";
     return passing;
 }

@@ -19,6 +19,9 @@ bool trouble_begins(struct trouble *trouble, int64_t now_us);
 /* The alarm of kv_config: logs the line. */
 void trouble_alarm(enum kv_env env, enum op_err what, const char *line, void *arg);
 
-/* For a request that the store failed: logs it, OP_BUSY and OP_FULL only when they begin, and not at all
- * while an alarm that says so stands; names req->error. True when it will pass: 503, not 500. */
+/* A roll-back lasts: whoever met a record that only a newer version may act on comes back after so long. */
+enum { TROUBLE_DENIED_RETRY_SECONDS = 60 };
+
+/* For a request that the store failed: logs it, OP_BUSY, OP_DENIED and OP_FULL only when they begin, and the
+ * last not at all while an alarm that says so stands; names req->error. True when it will pass: 503, not 500. */
 bool trouble_of_store(struct http_request *req, enum op_err err);
