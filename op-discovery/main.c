@@ -7,6 +7,7 @@
 #include "jwks.h"
 #include "keys.h"
 #include "metadata.h"
+#include "runtime/registration.h"
 #include "runtime/server.h"
 
 enum { HOUR = 3600, DAY = 86400, YEAR = 365 * DAY };
@@ -54,6 +55,7 @@ static enum op_err start(struct server *server, const char **ret_why)
         .issuer = settings.issuer, .catalogue = catalogue, .algs = discovery.algs,
         .alg_count = discovery.rules.alg_count,
         .locales = &settings.locales, .acr = settings.password_acr, .plain_pkce = settings.allow_plain_pkce,
+        .registration = registration_settings.mode != REGISTRATION_CLOSED,
     };
     metadata_setup(server, &metadata, discovery.cache_max_age);
     jwks_setup(server, server_kv(), &discovery.rules, discovery.cache_max_age);
@@ -73,6 +75,7 @@ int main(int argc, char **argv)
         .purpose = "Provider metadata and published keys of Partita; makes and rotates the signing keys.",
         .conf = CONF,
         .conf_count = sizeof CONF / sizeof *CONF,
+        .foreign_conf = &REGISTRATION_SECTION,
         .stores = STORES,
         .store_count = sizeof STORES / sizeof *STORES,
         .routes = ROUTES,

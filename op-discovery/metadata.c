@@ -25,7 +25,7 @@ static void set_strings(json_t *object, const char *key, const char *const *valu
     json_decref(array);
 }
 
-static void set_endpoints(const void *ctx, json_t *out, const char *issuer)
+static void set_endpoints(const void *ctx, json_t *out, const struct metadata *metadata)
 {
     static const struct {
         const char *name, *path;
@@ -39,9 +39,11 @@ static void set_endpoints(const void *ctx, json_t *out, const char *issuer)
         {"revocation_endpoint", "/revoke"},
         {"device_authorization_endpoint", "/device_authorization"},
     };
-    json_set_string(out, "issuer", issuer);
+    json_set_string(out, "issuer", metadata->issuer);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        json_set_string(out, rows[i].name, mem_printf(ctx, "%s%s", issuer, rows[i].path));
+        json_set_string(out, rows[i].name, mem_printf(ctx, "%s%s", metadata->issuer, rows[i].path));
+    if (metadata->registration)
+        json_set_string(out, "registration_endpoint", mem_printf(ctx, "%s/register", metadata->issuer));
 }
 
 static void append_new(json_t *array, const char *value)
@@ -117,7 +119,7 @@ static void set_requests(json_t *out, const struct metadata *metadata)
 char *metadata_text(const void *ctx, const struct metadata *metadata)
 {
     json_t *out = json_make_object(ctx);
-    set_endpoints(ctx, out, metadata->issuer);
+    set_endpoints(ctx, out, metadata);
     set_scopes_and_claims(ctx, out, metadata->catalogue);
     set_algorithms(ctx, out, metadata);
     set_client_authentication(ctx, out);

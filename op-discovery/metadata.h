@@ -14,6 +14,7 @@ struct metadata {
     const struct conf_list *locales;
     const char *acr;           /* NULL: none */
     bool plain_pkce;
+    bool registration;         /* clients can register themselves */
 };
 
 /* The document's text, owned by ctx. Pure. */

@@ -1,22 +1,37 @@
-/* op-management: what clients and operators manage. Introspection and revocation of tokens. */
+/* op-management: what clients and operators manage. Introspection and revocation of tokens; registration of
+ * clients and the management of what was registered. */
 #include "introspect.h"
 #include "management.h"
+#include "register.h"
+#include "registration.h"
 #include "revoke.h"
 #include "runtime/client_request.h"
+#include "runtime/registration.h"
 #include "runtime/server.h"
 
 static const struct conf_item CONF[] = {
     CLIENT_REQUEST_CONF,
+    REGISTRATION_CONF,
+    {.name = "registration_scopes", .type = CONF_LIST, .def = "openid profile email address phone offline_access",
+     .min = 0, .max = 100, .target = &register_settings.scopes,
+     .help = "What a client may register for itself; one that names no scope gets all of them."},
+    {.name = "registration_limit", .type = CONF_NUMBER, .def = "20", .min = 1, .max = 100000, .unit = "clients",
+     .target = &register_settings.limit,
+     .help = "Clients that one address may register without an initial access token before it is asked to wait."},
+    {.name = "registration_limit_window", .type = CONF_DURATION, .def = "1h", .min = 1, .max = 86400, .unit = "s",
+     .target = &register_settings.limit_window, .help = "The time in which that many registrations are forgotten."},
 };
 
 static const struct kv_store STORES[] = {
-    {KV_TOKENS, true},   {KV_GUARD, true}, {KV_CLIENTS, false},
+    {KV_TOKENS, true},   {KV_GUARD, true}, {KV_CLIENTS, true},
     {KV_USERS, false}, {KV_SESSIONS, false}, {KV_JWKS, false}, {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {
     {HTTP_POST, "/introspect", introspect_handle, 16 * 1024, CALLER_CLIENT, CORS_NONE},
     {HTTP_POST, "/revoke", revoke_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
+    {HTTP_POST, "/register", register_handle, 32 * 1024, CALLER_BEARER, CORS_NONE},
+    {HTTP_GET | HTTP_PUT | HTTP_DELETE, "/register/*", registration_handle, 32 * 1024, CALLER_BEARER, CORS_NONE},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -29,7 +44,7 @@ int main(int argc, char **argv)
 {
     static const struct server_description description = {
         .name = "op-management",
-        .purpose = "Introspection and revocation of Partita's tokens.",
+        .purpose = "Introspection and revocation of Partita's tokens; registration of clients.",
         .conf = CONF,
         .conf_count = sizeof CONF / sizeof *CONF,
         .stores = STORES,

@@ -1,9 +1,9 @@
 #include "userinfo.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "data/form.h"
+#include "protocol/bearer.h"
 #include "protocol/claims.h"
 #include "runtime/access.h"
 #include "runtime/reply.h"
@@ -21,18 +21,9 @@ static enum op_err invalid_request(const char *description, struct oauth_error *
     return OP_INVALID;
 }
 
-/* The token of a Bearer header; NULL for another scheme or none. */
-static const char *bearer_of(const char *authorization)
-{
-    if (authorization == NULL || strncasecmp(authorization, "Bearer", 6) != 0)
-        return NULL;
-    const char *token = authorization + 6 + strspn(authorization + 6, " ");
-    return authorization[6] == ' ' && *token != '\0' ? token : NULL;
-}
-
 enum op_err userinfo_token(const struct userinfo_request *request, const char **ret, struct oauth_error *ret_error)
 {
-    const char *bearer = bearer_of(request->authorization);
+    const char *bearer = bearer_token(request->authorization);
     if (request->authorization_count > 1)
         return invalid_request("more than one Authorization header", ret_error);
     if (request->form_token_count > 1)

@@ -6,6 +6,7 @@
 #include "init.h"
 #include "key.h"
 #include "manual.h"
+#include "registration_token.h"
 #include "session.h"
 #include "sweep.h"
 #include "token.h"
@@ -20,8 +21,8 @@ static const struct cli_option COMMON_OPTIONS[] = {
 };
 
 static const struct cli_command *const TABLES[] = {
-    INIT_COMMANDS, USER_COMMANDS, CLIENT_COMMANDS, KEY_COMMANDS, SESSION_COMMANDS,
-    TOKEN_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, MANUAL_COMMANDS, NULL,
+    INIT_COMMANDS, USER_COMMANDS, CLIENT_COMMANDS, REGISTRATION_TOKEN_COMMANDS, KEY_COMMANDS,
+    SESSION_COMMANDS, TOKEN_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, MANUAL_COMMANDS, NULL,
 };
 
 static const struct cli OPCTL = {

@@ -112,6 +112,16 @@ static const char *method_name(enum client_auth_method method)
     return "none";
 }
 
+bool client_auth_is_supported(const char *token_endpoint_auth_method)
+{
+    static const enum client_auth_method all[] = {CLIENT_AUTH_NONE, CLIENT_AUTH_BASIC, CLIENT_AUTH_POST,
+                                                   CLIENT_AUTH_ASSERTION};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(token_endpoint_auth_method, method_name(all[i])) == 0)
+            return true;
+    return false;
+}
+
 /* The same work whether or not there is a client or a hash to compare with. */
 static bool secret_matches(const char *presented, const Rec__Client *client)
 {

@@ -34,5 +34,9 @@ extern const char CLIENT_AUTH_FAILED[];
 
 /* True when the client authenticates with a secret that it shares with us. */
 bool client_has_secret(const Rec__Client *client);
+
+/* True for the token_endpoint_auth_method (RFC 7591 §2) of a method above. */
+bool client_auth_is_supported(const char *token_endpoint_auth_method);
+
 /* True when the client is registered without a way to authenticate (RFC 6749 §2.1: public). */
 bool client_is_public(const Rec__Client *client);

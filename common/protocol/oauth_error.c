@@ -35,6 +35,8 @@ static const struct {
     [OAUTH_EXPIRED_TOKEN] = {"expired_token", 400},
     [OAUTH_UNMET_AUTHENTICATION_REQUIREMENTS] = {"unmet_authentication_requirements", 400},
     [OAUTH_INVALID_REQUEST_URI] = {"invalid_request_uri", 400},
+    [OAUTH_INVALID_SOFTWARE_STATEMENT] = {"invalid_software_statement", 400},
+    [OAUTH_UNAPPROVED_SOFTWARE_STATEMENT] = {"unapproved_software_statement", 400},
 };
 
 const char *oauth_error_name(enum oauth_code code)

@@ -96,8 +96,10 @@ char *arguments_help(const void *ctx, const struct server_description *d)
                DEFAULT_CONFIG);
     add_routes(ctx, &out, d);
     add_stores(&out, d);
-    struct conf_section sections[] = {{d->name, d->conf, d->conf_count}, SETTINGS_SECTION};
-    buf_add(&out, conf_describe(ctx, sections, 2));
+    struct conf_section sections[3] = {{d->name, d->conf, d->conf_count, false}, SETTINGS_SECTION};
+    if (d->foreign_conf != NULL)
+        sections[2] = *d->foreign_conf;
+    buf_add(&out, conf_describe(ctx, sections, d->foreign_conf == NULL ? 2 : 3));
     buf_add(&out, "\nSignals:\n"
                   "  SIGTERM, SIGINT\n      Drain: accept nothing new, answer what was accepted, end.\n"
                   "      A second one ends at once.\n\n"

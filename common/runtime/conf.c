@@ -48,7 +48,8 @@ static void set_from_file(struct reader *r, size_t section, const char *name, co
 {
     const struct conf_item *item = find_item(&r->sections[section], bytes_of(name));
     if (item == NULL) {
-        unknown(r, r->sections[section].name, name);
+        if (!r->sections[section].foreign)
+            unknown(r, r->sections[section].name, name);
         return;
     }
     unsigned *line = &r->seen[section][item - r->sections[section].items];
@@ -142,6 +143,8 @@ static void apply_override(struct reader *r, const char *text)
         const struct conf_section *section = &r->sections[i];
         size_t prefix = strlen(section->name);
         bool named = strncmp(text, section->name, prefix) == 0 && text[prefix] == '.';
+        if (section->foreign && !named)
+            continue;
         const char *name = named ? text + prefix + 1 : text;
         const struct conf_item *item = find_item(section, bytes_from(name, (size_t)(equals - name)));
         if (item == NULL)

@@ -38,6 +38,9 @@ struct conf_section {
     const char *name; /* "all", "op-token" */
     const struct conf_item *items;
     size_t count;
+    /* Another program's section, of which only these settings concern the reader: the others are that program's
+     * to judge, and --set must name the section. */
+    bool foreign;
 };
 
 struct conf_source {

@@ -61,10 +61,12 @@ static int configure(struct server *server)
     const struct server_description *d = server->description;
     const struct arguments *args = &server->arguments;
     bool check = args->mode == ARGUMENTS_CHECK_CONFIG;
-    struct conf_section sections[] = {SETTINGS_SECTION, {d->name, d->conf, d->conf_count}};
+    struct conf_section sections[3] = {SETTINGS_SECTION, {d->name, d->conf, d->conf_count, false}};
+    if (d->foreign_conf != NULL)
+        sections[2] = *d->foreign_conf;
     struct conf_source source = {args->config, args->overrides, args->override_count, check};
     char *problems, *warnings;
-    enum op_err err = conf_read(server, &source, sections, 2, &problems, &warnings);
+    enum op_err err = conf_read(server, &source, sections, d->foreign_conf == NULL ? 2 : 3, &problems, &warnings);
     fputs(problems, stderr);
     if (err != OP_OK)
         return EXIT_CONFIG;

@@ -16,6 +16,7 @@ struct server_description {
     const char *purpose;  /* one sentence, for --help */
     const struct conf_item *conf;
     size_t conf_count;
+    const struct conf_section *foreign_conf; /* another server's section, the settings of it that matter here; or NULL */
     const struct kv_store *stores;
     size_t store_count;
     const struct route *routes;

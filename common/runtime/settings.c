@@ -122,4 +122,4 @@ static const struct conf_item ITEMS[] = {
     {"log_level", CONF_ENUM, "info", 0, 0, NULL, &settings.log_level, "The lowest level that is logged.", LOG_LEVELS},
 };
 
-const struct conf_section SETTINGS_SECTION = {"all", ITEMS, sizeof ITEMS / sizeof *ITEMS};
+const struct conf_section SETTINGS_SECTION = {"all", ITEMS, sizeof ITEMS / sizeof *ITEMS, false};

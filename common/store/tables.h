@@ -10,6 +10,7 @@ static const struct kv_table TABLE_ROTATION_WISH = {KV_JWKS, 2, "rotation_wish"}
 /* clients */
 static const struct kv_table TABLE_CLIENTS = {KV_CLIENTS, 1, "clients"};                 /* client_id */
 static const struct kv_table TABLE_CLIENT_ORIGINS = {KV_CLIENTS, 2, "client_origins"};   /* SHA-256(origin) client_id */
+static const struct kv_table TABLE_INITIAL_ACCESS_TOKENS = {KV_CLIENTS, 3, "initial_access_tokens"}; /* SHA-256(token) */
 /* users */
 static const struct kv_table TABLE_USERS = {KV_USERS, 1, "users"};                       /* user_id */
 static const struct kv_table TABLE_USERNAMES = {KV_USERS, 2, "usernames"};               /* SHA-256(lower-case username) */

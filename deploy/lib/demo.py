@@ -15,22 +15,34 @@ def opctl(place, *words, secret=None):
 
 
 def make(place, playground):
-    """{user, client, playground_client}; those of the first run when there are any."""
+    """{user, client, playground_client_id, initial_access_token}; those of the first run when there are any."""
     if os.path.exists(place.demo_json):
         with open(place.demo_json, encoding="utf-8") as file:
             demo = json.load(file)
     else:
         demo = make_anew(place, playground)
-        with open(os.open(place.demo_json, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            json.dump(demo, file, indent=2)
+        keep(place, demo)
+    if "initial_access_token" not in demo:  # made by an earlier version
+        demo["initial_access_token"] = make_token(place)
+        keep(place, demo)
     if demo["playground"] != playground:
         opctl(place, "client", "change", demo["playground_client_id"], "--redirect-uri", playground + "/",
               "--post-logout-redirect-uri", playground + "/")
         demo["playground"] = playground
-        with open(place.demo_json, "w", encoding="utf-8") as file:
-            json.dump(demo, file, indent=2)
+        keep(place, demo)
     write_playground(place, demo)
     return demo
+
+
+def keep(place, demo):
+    with open(os.open(place.demo_json, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(demo, file, indent=2)
+
+
+def make_token(place):
+    """Lets whoever has it register clients."""
+    return opctl(place, "registration-token", "add", "--note", "demonstration", "--uses", "unlimited",
+                 "--expires", "never")["initial_access_token"]
 
 
 def make_anew(place, playground):
@@ -51,7 +63,7 @@ def make_anew(place, playground):
                    "--grant", "refresh_token", "--scope", "openid profile email address phone offline_access")
     return {"user": {"username": "demo", "password": password},
             "client": {"client_id": client["client_id"], "client_secret": client["client_secret"], "redirect_uris": [callback]},
-            "playground_client_id": public["client_id"], "playground": playground}
+            "playground_client_id": public["client_id"], "playground": playground, "initial_access_token": make_token(place)}
 
 
 def write_playground(place, demo):

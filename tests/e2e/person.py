@@ -129,12 +129,14 @@ def request_for(client_id, redirect_uri, scope="openid", **more):
 
 
 def token_request(partita, client, verifier=None, **parameters):
-    """POST /token, client_secret_basic when there is a secret."""
+    """POST /token, by client_secret_basic when there is a secret and client_secret_post is not registered."""
     data = dict(parameters)
     if verifier:
         data["code_verifier"] = verifier
     auth = None
-    if client.get("client_secret"):
+    if client.get("token_endpoint_auth_method") == "client_secret_post":
+        data.update(client_id=client["client_id"], client_secret=client["client_secret"])
+    elif client.get("client_secret"):
         auth = (client["client_id"], client["client_secret"])
     else:
         data["client_id"] = client["client_id"]

@@ -39,7 +39,7 @@ static const struct conf_item ITEMS[] = {
     {"choice", CONF_ENUM, "red", 0, 0, NULL, &got.choice, "A choice.", COLOURS},
     {"word", CONF_WORD, "red", 0, 0, NULL, &got.word, "A word.", COLOURS},
 };
-static const struct conf_section SECTIONS[] = {{"ours", ITEMS, sizeof ITEMS / sizeof *ITEMS}};
+static const struct conf_section SECTIONS[] = {{"ours", ITEMS, sizeof ITEMS / sizeof *ITEMS, false}};
 
 static const struct conf_item *item_of(const char *name)
 {

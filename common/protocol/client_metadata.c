@@ -1,0 +1,459 @@
+#include "protocol/client_metadata.h"
+
+#include <string.h>
+
+#include "data/form.h"
+#include "data/uri.h"
+#include "protocol/client_auth.h"
+#include "protocol/client_keys.h"
+#include "protocol/device.h"
+#include "protocol/params.h"
+#include "protocol/redirect_uri.h"
+
+enum {
+    NAME_LEN_MAX = 200, URI_LEN_MAX = 2048, SCOPE_MAX = 1000, STATEMENT_MAX = 16384,
+    LIST_MAX = 50, CONTACTS_MAX = 20, CONTACT_MAX = 254, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400,
+};
+
+struct reader {
+    const void *ctx;
+    const json_t *metadata;
+    const struct client_metadata_rules *rules;
+    Rec__Client *client;
+    struct oauth_error error; /* set by the step that refuses */
+};
+
+/* Steps return true when all is well. */
+static bool refuse_as(struct reader *r, enum oauth_code code, const char *name, const char *what)
+{
+    r->error = (struct oauth_error){code, mem_printf(r->ctx, "%s %s", name, what)};
+    return false;
+}
+
+static bool refuse(struct reader *r, const char *name, const char *what)
+{
+    bool redirect = strcmp(name, "redirect_uris") == 0;
+    return refuse_as(r, redirect ? OAUTH_INVALID_REDIRECT_URI : OAUTH_INVALID_CLIENT_METADATA, name, what);
+}
+
+/* --- strings --- */
+
+static const char *text_problem(const char *text)
+{
+    return form_is_plain(bytes_of(text)) ? NULL : "has characters that nobody would see";
+}
+
+static const char *page_problem(const char *text)
+{
+    void *scratch = mem_root("page_problem");
+    struct uri uri;
+    const char *problem = "is not an absolute URI";
+    if (uri_parse(scratch, text, &uri) == OP_OK)
+        problem = strcmp(uri.scheme, "https") != 0 ? "is not an https address"
+                  : uri.has_userinfo               ? "has a user name or password"
+                                                   : NULL;
+    talloc_free(scratch);
+    return problem;
+}
+
+static const char *application_type_problem(const char *text)
+{
+    return strcmp(text, "web") == 0 || strcmp(text, "native") == 0 ? NULL : "is neither web nor native";
+}
+
+static const char *auth_method_problem(const char *text)
+{
+    return client_auth_is_supported(text) ? NULL : "is not a method that is supported here";
+}
+
+static const char *assertion_alg_problem(const char *text)
+{
+    return client_keys_alg_is_offered(jose_alg_from_name(text)) ? NULL : "is not an algorithm that is supported here";
+}
+
+static const struct text_field {
+    const char *name;
+    size_t offset, max;
+    const char *(*problem)(const char *text);
+} TEXTS[] = {
+#define TEXT(member, max, problem) {#member, offsetof(Rec__Client, member), max, problem}
+    TEXT(application_type, NAME_LEN_MAX, application_type_problem),
+    TEXT(token_endpoint_auth_method, NAME_LEN_MAX, auth_method_problem),
+    TEXT(token_endpoint_auth_signing_alg, NAME_LEN_MAX, assertion_alg_problem),
+    TEXT(id_token_signed_response_alg, NAME_LEN_MAX, text_problem),
+    TEXT(client_name, NAME_LEN_MAX, text_problem),
+    TEXT(client_uri, URI_LEN_MAX, page_problem),
+    TEXT(logo_uri, URI_LEN_MAX, page_problem),
+    TEXT(policy_uri, URI_LEN_MAX, page_problem),
+    TEXT(tos_uri, URI_LEN_MAX, page_problem),
+    TEXT(initiate_login_uri, URI_LEN_MAX, page_problem),
+    TEXT(jwks_uri, URI_LEN_MAX, client_keys_uri_problem),
+    TEXT(software_id, NAME_LEN_MAX, text_problem),
+    TEXT(software_version, NAME_LEN_MAX, text_problem),
+#undef TEXT
+};
+
+static char **text_of(const Rec__Client *client, const struct text_field *field)
+{
+    return (char **)((uintptr_t)client + field->offset);
+}
+
+static bool read_text(struct reader *r, const struct text_field *field)
+{
+    const char *value = NULL;
+    enum op_err err = json_get_string(r->metadata, field->name, &value);
+    if (err == OP_ABSENT)
+        return true;
+    const char *wrong = err != OP_OK                  ? "is not a string"
+                        : *value == '\0'              ? "is empty"
+                        : strlen(value) > field->max  ? "is too long"
+                                                      : field->problem(value);
+    if (wrong != NULL)
+        return refuse(r, field->name, wrong);
+    *text_of(r->client, field) = mem_strdup(r->client, value);
+    return true;
+}
+
+static bool read_texts(struct reader *r)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (!read_text(r, &TEXTS[i]))
+            return false;
+    if (r->client->application_type == NULL)
+        r->client->application_type = mem_strdup(r->client, "web");
+    if (r->client->token_endpoint_auth_method == NULL)
+        r->client->token_endpoint_auth_method = mem_strdup(r->client, "client_secret_basic");
+    return true;
+}
+
+/* --- lists of strings --- */
+
+static const char *redirect_problem(const char *text, const Rec__Client *client)
+{
+    return redirect_uri_problem(text, client->application_type);
+}
+
+static const char *grant_problem(const char *text, const Rec__Client *client)
+{
+    static char code[] = "authorization_code", refresh[] = "refresh_token", own[] = "client_credentials";
+    static char *const supported[] = {code, refresh, own};
+    (void)client;
+    return records_contain(supported, sizeof supported / sizeof *supported, text) ||
+                   strcmp(text, DEVICE_GRANT_TYPE) == 0
+               ? NULL
+               : "names a grant that is not supported here";
+}
+
+static const char *response_problem(const char *text, const Rec__Client *client)
+{
+    (void)client;
+    return strcmp(text, "code") == 0 ? NULL : "names a response type other than code";
+}
+
+static const char *contact_problem(const char *text, const Rec__Client *client)
+{
+    (void)client;
+    return text_problem(text);
+}
+
+static const struct list_field {
+    const char *name;
+    size_t offset, count_offset, max, item_max;
+    const char *(*problem)(const char *text, const Rec__Client *client);
+} LISTS[] = {
+#define LIST(member, max, item_max, problem)                                                                           \
+    {#member, offsetof(Rec__Client, member), offsetof(Rec__Client, n_##member), max, item_max, problem}
+    LIST(redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
+    LIST(post_logout_redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
+    LIST(grant_types, LIST_MAX, NAME_LEN_MAX, grant_problem),
+    LIST(response_types, LIST_MAX, NAME_LEN_MAX, response_problem),
+    LIST(contacts, CONTACTS_MAX, CONTACT_MAX, contact_problem),
+#undef LIST
+};
+
+struct list {
+    char **items;
+    size_t count;
+};
+
+static struct list list_of(const Rec__Client *client, const struct list_field *field)
+{
+    struct list list;
+    memcpy(&list.items, (const char *)client + field->offset, sizeof list.items);
+    memcpy(&list.count, (const char *)client + field->count_offset, sizeof list.count);
+    return list;
+}
+
+static void set_list(Rec__Client *client, const struct list_field *field, struct list list)
+{
+    memcpy((char *)client + field->offset, &list.items, sizeof list.items);
+    memcpy((char *)client + field->count_offset, &list.count, sizeof list.count);
+}
+
+static bool read_item(struct reader *r, const struct list_field *field, const json_t *item, char **list, size_t count)
+{
+    const char *value = json_string_value(item);
+    const char *wrong = value == NULL                                ? "has an item that is not a string"
+                        : *value == '\0'                             ? "has an empty item"
+                        : strlen(value) > field->item_max            ? "has an item that is too long"
+                        : records_contain(list, count, value)        ? "has an item twice"
+                                                                     : field->problem(value, r->client);
+    if (wrong != NULL)
+        return refuse(r, field->name, wrong);
+    list[count] = mem_strdup(r->client, value);
+    return true;
+}
+
+static bool read_list(struct reader *r, const struct list_field *field)
+{
+    const json_t *array = json_object_get(r->metadata, field->name);
+    if (array == NULL || json_is_null(array))
+        return true;
+    if (!json_is_array(array))
+        return refuse(r, field->name, "is not an array of strings");
+    size_t count = json_array_size(array);
+    if (count > field->max)
+        return refuse(r, field->name, "has too many items");
+    char **items = mem_array(r->client, char *, count);
+    for (size_t i = 0; i < count; i++)
+        if (!read_item(r, field, json_array_get(array, i), items, i))
+            return false;
+    set_list(r->client, field, (struct list){items, count});
+    return true;
+}
+
+static bool read_lists(struct reader *r)
+{
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
+        if (!read_list(r, &LISTS[i]))
+            return false;
+    return true;
+}
+
+/* --- numbers, scope, keys --- */
+
+static bool read_sign_in(struct reader *r)
+{
+    int64_t max_age = 0;
+    bool require = false;
+    enum op_err err = json_get_int(r->metadata, "default_max_age", &max_age);
+    if (err == OP_INVALID || max_age < 0 || max_age > MAX_AGE_MAX)
+        return refuse(r, "default_max_age", "is not a number of seconds, at most a year");
+    r->client->has_default_max_age = err == OP_OK;
+    r->client->default_max_age = max_age;
+    err = json_get_bool(r->metadata, "require_auth_time", &require);
+    if (err == OP_INVALID)
+        return refuse(r, "require_auth_time", "is neither true nor false");
+    r->client->has_require_auth_time = err == OP_OK;
+    r->client->require_auth_time = require;
+    return true;
+}
+
+static bool read_scope(struct reader *r)
+{
+    const char *text = NULL;
+    enum op_err err = json_get_string(r->metadata, "scope", &text);
+    const struct scope_list *allowed = r->rules->scopes;
+    struct scope_list scopes = *allowed;
+    if (err == OP_INVALID || (err == OP_OK && (strlen(text) > SCOPE_MAX || !param_is_scope(text))))
+        return refuse(r, "scope", "is not a string of scopes separated by single spaces");
+    if (err == OP_OK)
+        scopes = scope_parse(r->client, text);
+    if (!scope_is_subset(&scopes, allowed))
+        return refuse(r, "scope", "has one that may not be registered here");
+    r->client->scopes = records_strings(r->client, scopes.items, scopes.count);
+    r->client->n_scopes = scopes.count;
+    return true;
+}
+
+static enum jose_alg alg_from_name(const char *name)
+{
+    return name == NULL ? JOSE_ALG_NONE : jose_alg_from_name(name);
+}
+
+static bool read_keys(struct reader *r)
+{
+    const json_t *jwks = json_object_get(r->metadata, "jwks");
+    bool given = jwks != NULL && !json_is_null(jwks);
+    if (given && r->client->jwks_uri != NULL)
+        return refuse(r, "jwks", "and jwks_uri exclude each other");
+    if (given) {
+        char *text = json_text(r->client, jwks);
+        const char *method_alg = r->client->token_endpoint_auth_signing_alg;
+        const char *wrong = strlen(text) > JWKS_LEN_MAX ? "is too long"
+                                                        : client_keys_problem(text, alg_from_name(method_alg));
+        if (wrong != NULL)
+            return refuse(r, "jwks", wrong);
+        r->client->jwks = text;
+    }
+    if (!given && r->client->jwks_uri == NULL &&
+        strcmp(r->client->token_endpoint_auth_method, "private_key_jwt") == 0)
+        return refuse(r, "jwks", "or jwks_uri is missing, which private_key_jwt needs");
+    return true;
+}
+
+static bool read_id_token_alg(struct reader *r)
+{
+    const char *name = r->client->id_token_signed_response_alg;
+    for (size_t i = 0; name != NULL && i < r->rules->id_token_alg_count; i++)
+        if (r->rules->id_token_algs[i] == jose_alg_from_name(name))
+            return true;
+    return name == NULL || refuse(r, "id_token_signed_response_alg", "is not an algorithm that is supported here");
+}
+
+/* --- what hangs together --- */
+
+static bool has_grant(const struct reader *r, const char *grant)
+{
+    return records_contain(r->client->grant_types, r->client->n_grant_types, grant);
+}
+
+static void set_one(Rec__Client *client, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        if (strcmp(LISTS[i].name, name) != 0)
+            continue;
+        char **items = mem_array(client, char *, 1);
+        items[0] = mem_strdup(items, value);
+        set_list(client, &LISTS[i], (struct list){items, 1});
+    }
+}
+
+static bool is_given(const struct reader *r, const char *name)
+{
+    const json_t *value = json_object_get(r->metadata, name);
+    return value != NULL && !json_is_null(value);
+}
+
+/* RFC 7591 §2: absent grant_types mean authorization_code, absent response_types code, where that goes together. */
+static bool read_flows(struct reader *r)
+{
+    if (!is_given(r, "grant_types"))
+        set_one(r->client, "grant_types", "authorization_code");
+    bool by_code = has_grant(r, "authorization_code");
+    if (!is_given(r, "response_types") && by_code)
+        set_one(r->client, "response_types", "code");
+    if (r->client->n_grant_types == 0)
+        return refuse(r, "grant_types", "is empty");
+    if (by_code != (r->client->n_response_types > 0))
+        return refuse(r, "response_types", "and grant_types must have code and authorization_code together");
+    if (has_grant(r, "refresh_token") && !by_code && !has_grant(r, DEVICE_GRANT_TYPE))
+        return refuse(r, "grant_types", "has refresh_token without a grant that gives any");
+    if (has_grant(r, "client_credentials") && client_is_public(r->client))
+        return refuse(r, "grant_types", "has client_credentials, for which the client needs credentials");
+    if (by_code && r->client->n_redirect_uris == 0)
+        return refuse(r, "redirect_uris", "is missing: where codes are sent");
+    return true;
+}
+
+/* --- what is not offered --- */
+
+static const struct {
+    const char *name;
+    const char *harmless; /* a string that asks for nothing; NULL: false does, of a boolean */
+} NOT_OFFERED[] = {
+    {"subject_type", "public"},
+    {"id_token_encrypted_response_alg", ""},
+    {"id_token_encrypted_response_enc", ""},
+    {"userinfo_signed_response_alg", ""},
+    {"userinfo_encrypted_response_alg", ""},
+    {"userinfo_encrypted_response_enc", ""},
+    {"introspection_signed_response_alg", ""},
+    {"introspection_encrypted_response_alg", ""},
+    {"introspection_encrypted_response_enc", ""},
+    {"authorization_signed_response_alg", ""},
+    {"authorization_encrypted_response_alg", ""},
+    {"authorization_encrypted_response_enc", ""},
+    {"require_signed_request_object", NULL},
+    {"require_pushed_authorization_requests", NULL},
+    {"dpop_bound_access_tokens", NULL},
+    {"tls_client_certificate_bound_access_tokens", NULL},
+};
+
+static bool refuse_what_is_not_offered(struct reader *r)
+{
+    for (size_t i = 0; i < sizeof NOT_OFFERED / sizeof *NOT_OFFERED; i++) {
+        const json_t *value = json_object_get(r->metadata, NOT_OFFERED[i].name);
+        const char *harmless = NOT_OFFERED[i].harmless;
+        if (value == NULL || json_is_null(value))
+            continue;
+        bool asks = harmless == NULL ? !json_is_false(value)
+                                     : !json_is_string(value) || strcmp(json_string_value(value), harmless) != 0;
+        if (asks)
+            return refuse(r, NOT_OFFERED[i].name, "has a value that is not supported here");
+    }
+    return true;
+}
+
+static bool is_compact_jws(const void *ctx, const char *text)
+{
+    struct jose_header header;
+    return strlen(text) <= STATEMENT_MAX && jose_peek(ctx, text, &header) == OP_OK;
+}
+
+/* RFC 7591 §2.3: nobody's statements are trusted here, and whoever sends one relies on what it says. */
+static bool refuse_statement(struct reader *r)
+{
+    const char *name = "software_statement";
+    const char *text;
+    if (!is_given(r, name))
+        return true;
+    if (json_get_string(r->metadata, name, &text) != OP_OK || !is_compact_jws(r->ctx, text))
+        return refuse_as(r, OAUTH_INVALID_SOFTWARE_STATEMENT, name, "is not a signed JWT");
+    return refuse_as(r, OAUTH_UNAPPROVED_SOFTWARE_STATEMENT, name, "is not approved: none are accepted here");
+}
+
+/* --- the whole --- */
+
+enum op_err client_metadata_read(const void *ctx, const json_t *metadata, const struct client_metadata_rules *rules,
+                                 Rec__Client **ret, struct oauth_error *ret_error)
+{
+    static bool (*const steps[])(struct reader *r) = {
+        refuse_statement, refuse_what_is_not_offered, read_texts, read_lists, read_flows, read_sign_in, read_scope,
+        read_id_token_alg, read_keys,
+    };
+    struct reader r = {.ctx = ctx, .metadata = metadata, .rules = rules,
+                       .client = records_new(ctx, &rec__client__descriptor)};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (!steps[i](&r)) {
+            *ret_error = r.error;
+            return OP_INVALID;
+        }
+    }
+    *ret = r.client;
+    return OP_OK;
+}
+
+void client_metadata_replace(Rec__Client *client, const Rec__Client *from)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        *text_of(client, &TEXTS[i]) = *text_of(from, &TEXTS[i]);
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
+        set_list(client, &LISTS[i], list_of(from, &LISTS[i]));
+    client->scopes = from->scopes;
+    client->n_scopes = from->n_scopes;
+    client->jwks = from->jwks;
+    client->has_default_max_age = from->has_default_max_age;
+    client->default_max_age = from->default_max_age;
+    client->has_require_auth_time = from->has_require_auth_time;
+    client->require_auth_time = from->require_auth_time;
+}
+
+void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        json_set_string(object, TEXTS[i].name, *text_of(client, &TEXTS[i]));
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        struct list list = list_of(client, &LISTS[i]);
+        if (list.count > 0 || strcmp(LISTS[i].name, "response_types") == 0)
+            json_set_strings(object, LISTS[i].name, list.items, list.count);
+    }
+    json_set_string(object, "scope", client->n_scopes == 0 ? NULL : scope_text(ctx, client->scopes, client->n_scopes));
+    if (client->has_default_max_age)
+        json_set_int(object, "default_max_age", client->default_max_age);
+    if (client->has_require_auth_time)
+        json_set_bool(object, "require_auth_time", client->require_auth_time);
+    json_t *jwks;
+    if (client->jwks != NULL && json_read(ctx, bytes_of(client->jwks), &jwks) == OP_OK)
+        json_set(object, "jwks", jwks);
+}
