@@ -76,7 +76,7 @@ static const char *judge_set(const void *ctx, const char *text, enum jose_alg al
     size_t i;
     bool any = false;
     if (read_set(ctx, bytes_of(text), &keys) != OP_OK)
-        return "is no JWK Set: a JSON object with an array \"keys\"";
+        return "is no JWK Set: a JSON object with an array named keys";
     if (json_array_size(keys) == 0 || json_array_size(keys) > CLIENT_KEYS_MAX)
         return "has no keys, or more than 100";
     json_array_foreach(keys, i, jwk) {
