@@ -19,6 +19,10 @@ struct auth_settings {
     int64_t account_guess_window;   /* seconds in which that many are forgotten */
     int64_t address_guesses;        /* the same for one address */
     int64_t address_guess_window;
+    int64_t pushed_request_lifetime; /* seconds from /as/par to /authorize */
+    int64_t pushed_requests;         /* of one client, before it has to wait */
+    int64_t public_pushed_requests;  /* from one address, of clients that have no secret */
+    int64_t pushed_requests_window;  /* seconds in which that many are forgotten */
 };
 
 struct auth {
@@ -28,7 +32,7 @@ struct auth {
     struct password_pool *passwords;
     struct password_cost cost;
     struct scope_catalogue catalogue;
-    struct guard_limit account_limit, address_limit;
+    struct guard_limit account_limit, address_limit, push_client_limit, push_address_limit;
     const uint8_t *form_key;        /* DIGEST_KEY_LEN bytes */
 };
 extern struct auth auth;

@@ -15,15 +15,37 @@
 #include "store/clients.h"
 #include "store/codes.h"
 #include "store/consents.h"
+#include "store/pushed_requests.h"
 #include "store/sessions.h"
 #include "view.h"
 #include "who.h"
+
+/* A pushed request that was taken is remembered so much longer than a visit may still end. */
+enum { LATE_SECONDS = 60, PAIRS_MAX = 64 };
 
 /* --- load --- */
 
 static enum op_err absent_is_fine(enum op_err err)
 {
     return err == OP_ABSENT ? OP_OK : err;
+}
+
+/* RFC 9126 §2.2: a request_uri is bound to the client that pushed the request. One that cannot be used leaves
+ * a->pushed as it is. */
+static enum op_err load_pushed(struct kv_txn *txn, void *arg)
+{
+    struct authorization *a = arg;
+    Rec__PushedRequest *record = NULL;
+    enum op_err err = pushed_requests_get(txn, a->req, form_get(&a->sent, "request_uri"), &record);
+    if (err != OP_OK)
+        return absent_is_fine(err);
+    const char *client_id = form_get(&a->sent, "client_id");
+    if (record->client_id == NULL || strcmp(record->client_id, client_id) != 0 || record->parameters == NULL ||
+        form_parse(a->req, bytes_of(record->parameters), PAIRS_MAX, &a->form) != OP_OK)
+        return OP_OK;
+    a->pushed = record->parameters;
+    a->pushed_until = record->expires_at + auth.settings.form_lifetime;
+    return OP_OK;
 }
 
 static enum op_err load(struct kv_txn *txn, struct authorization *a)
@@ -85,15 +107,40 @@ static enum op_err settle(struct kv_txn *txn, void *arg)
 static enum op_err insert_code(struct kv_txn *txn, void *arg)
 {
     struct authorization *a = arg;
+    enum op_err err = OP_OK;
+    if (a->pushed != NULL)
+        err = pushed_requests_take(txn, form_get(&a->sent, "request_uri"), a->pushed_until + LATE_SECONDS);
+    if (err != OP_OK)
+        return err;
     a->record = authorization_code(a->req, a, kv_now(txn));
     return codes_insert(txn, a->code, a->record);
 }
 
 /* --- render --- */
 
+static void show_problem(struct authorization *a)
+{
+    const char *key = "problem.request";
+    if (a->error.code == OAUTH_INVALID_CLIENT)
+        key = "problem.client";
+    else if (a->error.code == OAUTH_INVALID_REQUEST_URI)
+        key = "problem.request_uri";
+    view_problem(a->req, &(struct view_problem){
+        .status = 400,
+        .key = key,
+        .ui_locales = form_get(&a->form, "ui_locales"),
+        .error = &a->error,
+    });
+}
+
 static void code_is_stored(enum op_err result, void *arg)
 {
     struct authorization *a = arg;
+    if (result == OP_EXISTS && a->pushed != NULL) { /* another tab was faster, or Back led to a form of before */
+        a->error = authorization_unusable;
+        show_problem(a);
+        return;
+    }
     if (result != OP_OK) {
         view_store_error(a->req, result);
         return;
@@ -115,21 +162,13 @@ struct interaction authorization_carry(const struct authorization *a, enum inter
     return (struct interaction){
         .purpose = purpose,
         .created_at = clock_now(),
-        .request = view_encode(a->req, &a->form),
+        .request = view_encode(a->req, &a->sent),
+        .pushed = a->pushed,
+        .pushed_until = a->pushed_until,
         .sid = a->session == NULL ? NULL : a->session->sid,
         .signed_in = here && a->visit.signed_in,
         .account_chosen = here && a->visit.account_chosen,
     };
-}
-
-static void show_problem(struct authorization *a)
-{
-    view_problem(a->req, &(struct view_problem){
-        .status = 400,
-        .key = a->error.code == OAUTH_INVALID_CLIENT ? "problem.client" : "problem.request",
-        .ui_locales = form_get(&a->form, "ui_locales"),
-        .error = &a->error,
-    });
 }
 
 static void render(struct authorization *a)
@@ -148,7 +187,7 @@ static void render(struct authorization *a)
         respond(a->req, &a->request, NULL, &a->error);
         break;
     case OUTCOME_REENTER:
-        view_reenter(a->req, "/authorize", &a->form);
+        view_reenter(a->req, "/authorize", &a->sent);
         break;
     case OUTCOME_SIGN_IN:
         next = authorization_carry(a, INTERACTION_SIGN_IN);
@@ -191,30 +230,58 @@ static void has_looked(enum op_err result, void *arg)
         is_settled(result, a);
 }
 
-/* Claims of the id_token_hint, whatever its age (OpenID Connect Core §3.1.2.1). */
-static const json_t *read_hint(struct authorization *a)
+const json_t *authorization_hint(struct http_request *req, const struct form *form)
 {
-    const char *token = form_get(&a->form, "id_token_hint");
+    const char *token = form_get(form, "id_token_hint");
     const char *issuer = NULL;
     json_t *claims = NULL;
-    if (token == NULL || *token == '\0' || keyring_verify(auth.keyring, a->req, token, NULL, &claims) != OP_OK)
+    if (token == NULL || *token == '\0' || keyring_verify(auth.keyring, req, token, NULL, &claims) != OP_OK)
         return NULL;
     return json_get_string(claims, "iss", &issuer) == OP_OK && strcmp(issuer, settings.issuer) == 0 ? claims : NULL;
 }
 
-struct authorization *authorization_new(struct http_request *req, const struct form *parameters, const char *cookie)
+struct authorization *authorization_new(struct http_request *req, const struct form *sent, const char *cookie)
 {
     struct authorization *a = mem_new(req, struct authorization);
     a->req = req;
-    a->form = *parameters;
+    a->sent = a->form = *sent;
     a->session_cookie = cookie;
     return a;
 }
 
+struct authorization *authorization_resume(struct http_request *req, const struct interaction *visit,
+                                           const char *cookie)
+{
+    struct form sent = view_sent_by(req, visit);
+    struct authorization *a = authorization_new(req, &sent, cookie);
+    a->visit = *visit;
+    a->pushed = visit->pushed;
+    a->pushed_until = visit->pushed_until;
+    if (a->pushed != NULL)
+        a->form = view_request_of(req, visit);
+    return a;
+}
+
+static void go_on(enum op_err result, void *arg)
+{
+    struct authorization *a = arg;
+    if (result != OP_OK) {
+        view_store_error(a->req, result);
+        return;
+    }
+    a->hint = authorization_hint(a->req, &a->form);
+    kv_run(server_kv(), KV_READ_ONLY, look, has_looked, a);
+}
+
 void authorization_run(struct authorization *a)
 {
-    a->hint = read_hint(a);
-    kv_run(server_kv(), KV_READ_ONLY, look, has_looked, a);
+    struct authorize_request reference;
+    struct oauth_error error;
+    bool to_load = a->pushed == NULL && authorize_request_reference(a->req, &a->sent, &reference, &error) == OP_OK;
+    if (to_load)
+        kv_run(server_kv(), KV_READ_ONLY, load_pushed, go_on, a);
+    else
+        go_on(OP_OK, a);
 }
 
 void authorization_go_on(struct http_request *req, const struct interaction *visit, const char *cookie)
@@ -224,12 +291,8 @@ void authorization_go_on(struct http_request *req, const struct interaction *vis
     next.created_at = clock_now();
     const char *sealed = interaction_seal(req, auth.form_key, browser_id_or_new(req), &next);
     const char *url = mem_printf(req, "%s?interaction=%s", visit->device ? "/device/approve" : "/authorize", sealed);
-    if (visit->device || strlen(url) <= VIEW_URL_MAX) {
+    if (visit->device || strlen(url) <= VIEW_URL_MAX)
         view_redirect(req, url);
-        return;
-    }
-    struct form form = view_request_of(req, visit);
-    struct authorization *a = authorization_new(req, &form, cookie);
-    a->visit = next;
-    authorization_run(a);
+    else
+        authorization_run(authorization_resume(req, &next, cookie));
 }

@@ -22,7 +22,10 @@ enum consent_answer { CONSENT_UNASKED, CONSENT_ALLOWED, CONSENT_DENIED };
 struct authorization {
     struct http_request *req;
     /* What came in: */
-    struct form form;              /* the parameters */
+    struct form sent;              /* the parameters as the browser brought them */
+    struct form form;              /* those that count: the same, or what was pushed under sent's request_uri */
+    const char *pushed;            /* the latter, form-encoded (RFC 9126); NULL: the same */
+    int64_t pushed_until;          /* when the visit has to end then */
     struct interaction visit;      /* what this visit has done so far */
     const char *session_cookie;    /* NULL none */
     bool may_lack_cookies;
@@ -40,6 +43,15 @@ struct authorization {
     Rec__Code *record;             /* OUTCOME_GRANT */
     const char *code;
 };
+
+/* One answer for a request_uri that never was, is another client's, has expired or was used: a stranger learns nothing. */
+extern const struct oauth_error authorization_unusable;
+
+/* The rules by the settings. */
+struct authorize_policy authorization_policy(bool is_pushed);
+/* Pure: false with ret_error where an id_token_hint was sent and is none of ours. */
+bool authorization_hint_is_good(const struct authorize_request *request, const json_t *hint,
+                                struct oauth_error *ret_error);
 
 /* Pure: from the first two groups and `now` to the outcome, request and error. Strings are of ctx. */
 enum authorization_outcome authorization_judge(const void *ctx, struct authorization *a, int64_t now);
@@ -65,9 +77,16 @@ must_check enum op_err authorization_settle(struct kv_txn *txn, struct authoriza
 /* What this visit has done, to be carried on by a form of that purpose; the flags only with the session they belong to. */
 struct interaction authorization_carry(const struct authorization *a, enum interaction_purpose purpose);
 
-/* Goes on with a visit and answers. parameters is the authorization request; cookie the session's, as the
+/* The verified claims of the form's id_token_hint, whatever its age; NULL: none, or not of this issuer. Owned by
+ * req. Runs its own transaction. */
+const json_t *authorization_hint(struct http_request *req, const struct form *form);
+
+/* A request as the browser brought it, or the request of a visit that goes on. cookie is the session's, as the
  * browser has it after this reply. */
-struct authorization *authorization_new(struct http_request *req, const struct form *parameters, const char *cookie);
+struct authorization *authorization_new(struct http_request *req, const struct form *sent, const char *cookie);
+struct authorization *authorization_resume(struct http_request *req, const struct interaction *visit,
+                                           const char *cookie);
+/* Goes on and answers. */
 void authorization_run(struct authorization *a);
 /* The same by a redirect to /authorize (of a device: to /device/approve), so that reload and Back find a page and no form that was sent; where
  * that URL would be too long, at once. */

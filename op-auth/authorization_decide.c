@@ -51,18 +51,48 @@ enum authorization_outcome authorization_judge_request(struct authorization *a, 
     return outcome;
 }
 
+const struct oauth_error authorization_unusable = {
+    OAUTH_INVALID_REQUEST_URI, "request_uri is unknown, expired, already used or was given to another client"};
+
+struct authorize_policy authorization_policy(bool is_pushed)
+{
+    return (struct authorize_policy){
+        .allow_plain_pkce = settings.allow_plain_pkce,
+        .catalogue = &auth.catalogue,
+        .require_pushed = settings.require_pushed_authorization_requests,
+        .is_pushed = is_pushed,
+    };
+}
+
+bool authorization_hint_is_good(const struct authorize_request *request, const json_t *hint,
+                                struct oauth_error *ret_error)
+{
+    if (request->id_token_hint == NULL || hint != NULL)
+        return true;
+    *ret_error = (struct oauth_error){OAUTH_INVALID_REQUEST, "id_token_hint is not an ID token of this issuer"};
+    return false;
+}
+
+/* RFC 9126 §4: what stands for a pushed request is refused where there is none. */
+static enum op_err judge_reference(const void *ctx, struct authorization *a)
+{
+    struct authorize_request reference;
+    enum op_err err = a->pushed != NULL ? OP_ABSENT : authorize_request_reference(ctx, &a->sent, &reference, &a->error);
+    if (err == OP_OK)
+        a->error = authorization_unusable;
+    return err == OP_ABSENT ? OP_OK : OP_INVALID;
+}
+
 enum authorization_outcome authorization_judge(const void *ctx, struct authorization *a, int64_t now)
 {
-    struct authorize_policy policy = {.allow_plain_pkce = settings.allow_plain_pkce, .catalogue = &auth.catalogue};
-    if (authorize_request_identify(ctx, &a->form, &a->request, &a->error) != OP_OK ||
+    struct authorize_policy policy = authorization_policy(a->pushed != NULL);
+    if (judge_reference(ctx, a) != OP_OK || authorize_request_identify(ctx, &a->form, &a->request, &a->error) != OP_OK ||
         authorize_request_match(&a->request, a->client, &a->error) != OP_OK)
         return OUTCOME_PROBLEM;
     if (authorize_request_parse(ctx, &a->form, a->client, &policy, &a->request, &a->error) != OP_OK)
         return OUTCOME_ERROR;
-    if (a->request.id_token_hint != NULL && a->hint == NULL) {
-        a->error = (struct oauth_error){OAUTH_INVALID_REQUEST, "id_token_hint is not an ID token of this issuer"};
+    if (!authorization_hint_is_good(&a->request, a->hint, &a->error))
         return OUTCOME_ERROR;
-    }
     if (a->may_lack_cookies)
         return OUTCOME_REENTER;
     return authorization_judge_request(a, now);

@@ -27,10 +27,8 @@ void authorize_handle(struct http_request *req)
     struct interaction visit = {0};
     bool goes_on = view_open_continuation(req, &form, &visit);
     bool may_lack_cookies = is_post && !goes_on && !view_is_reentered(req, &form);
-    if (goes_on)
-        form = view_request_of(req, &visit);
-    struct authorization *a = authorization_new(req, &form, browser_session(req));
-    a->visit = visit;
+    const char *cookie = browser_session(req);
+    struct authorization *a = goes_on ? authorization_resume(req, &visit, cookie) : authorization_new(req, &form, cookie);
     a->may_lack_cookies = may_lack_cookies;
     authorization_run(a);
 }

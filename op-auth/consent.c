@@ -46,9 +46,7 @@ void consent_handle(struct http_request *req)
             .status = 400, .key = "problem.form", .path = "/authorize", .request = interaction.request});
         return;
     }
-    struct form request = view_request_of(req, &interaction);
-    struct authorization *a = authorization_new(req, &request, browser_session(req));
-    a->visit = interaction;
+    struct authorization *a = authorization_resume(req, &interaction, browser_session(req));
     a->answer = allow ? CONSENT_ALLOWED : CONSENT_DENIED;
     authorization_run(a);
 }

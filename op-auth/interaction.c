@@ -15,6 +15,10 @@ char *interaction_seal(const void *ctx, const uint8_t key[32], const char *brows
     json_set_int(object, "at", interaction->created_at);
     json_set_string(object, "browser", codec_base64url(ctx, digest_sha256_of(ctx, browser)));
     json_set_string(object, "request", interaction->request);
+    if (interaction->pushed != NULL) {
+        json_set_string(object, "pushed", interaction->pushed);
+        json_set_int(object, "until", interaction->pushed_until);
+    }
     json_set_string(object, "sid", interaction->sid);
     json_set_string(object, "error", interaction->error);
     json_set_string(object, "username", interaction->username);
@@ -45,7 +49,7 @@ enum op_err interaction_open(const void *ctx, const uint8_t key[32], const char 
 {
     struct bytes sealed, plain, browser_hash;
     json_t *object = NULL;
-    int64_t purpose = 0, at = 0;
+    int64_t purpose = 0, at = 0, until = 0;
     const char *browser = NULL;
     if (codec_from_base64url(ctx, bytes_of(text), &sealed) != OP_OK ||
         digest_open(ctx, key, bytes_of(AAD), sealed, &plain) != OP_OK || json_read(ctx, plain, &object) != OP_OK)
@@ -56,11 +60,15 @@ enum op_err interaction_open(const void *ctx, const uint8_t key[32], const char 
         json_get_string(object, "browser", &browser) != OP_OK ||
         codec_from_base64url(ctx, bytes_of(browser), &browser_hash) != OP_OK)
         return OP_INVALID;
+    if (json_get_int(object, "until", &until) != OP_OK)
+        until = 0;
     *ret = (struct interaction_opened){
         .interaction = {
             .purpose = (enum interaction_purpose)purpose,
             .created_at = at,
             .request = text_or_null(object, "request"),
+            .pushed = text_or_null(object, "pushed"),
+            .pushed_until = until,
             .sid = text_or_null(object, "sid"),
             .error = text_or_null(object, "error"),
             .username = text_or_null(object, "username"),

@@ -23,6 +23,8 @@ struct interaction {
     enum interaction_purpose purpose;
     int64_t created_at;
     const char *request;  /* the parameters of /authorize or /logout, form-encoded; NULL: the account page */
+    const char *pushed;   /* what request's request_uri stood for when the visit began (RFC 9126); NULL: it has none */
+    int64_t pushed_until; /* and until when the visit may go on: as long as its end is remembered */
     const char *sid;      /* the session it was made for, or the one that sign-in began; NULL nobody's */
     bool device;          /* request is that of /device/approve */
     /* What this visit has already done, so that prompt=login and the like are not asked twice: */

@@ -8,7 +8,9 @@
 #include "device_approve.h"
 #include "front.h"
 #include "logout.h"
+#include "par.h"
 #include "password_pool.h"
+#include "runtime/client_request.h"
 #include "runtime/server.h"
 #include "sign_in.h"
 #include "view.h"
@@ -37,17 +39,30 @@ static const struct conf_item CONF[] = {
      .help = "Wrong passwords from one address (of IPv6: one /64) before it has to wait."},
     {.name = "address_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
      .target = &auth.settings.address_guess_window, .help = "The time in which that many are forgotten."},
+    {.name = "pushed_request_lifetime", .type = CONF_DURATION, .def = "90s", .min = 1, .max = 600, .unit = "s",
+     .target = &auth.settings.pushed_request_lifetime,
+     .help = "How long after it was pushed an authorization request can be used."},
+    {.name = "pushed_requests", .type = CONF_NUMBER, .def = "3000", .min = 1, .max = 1000000, .unit = "requests",
+     .target = &auth.settings.pushed_requests, .help = "Requests that one client may push before it has to wait."},
+    {.name = "public_pushed_requests", .type = CONF_NUMBER, .def = "120", .min = 1, .max = 1000000, .unit = "requests",
+     .target = &auth.settings.public_pushed_requests,
+     .help = "The same for one address (of IPv6: one /64) and clients that have no secret."},
+    {.name = "pushed_requests_window", .type = CONF_DURATION, .def = "1min", .min = 1, .max = DAY, .unit = "s",
+     .target = &auth.settings.pushed_requests_window, .help = "The time in which that many are forgotten."},
+    CLIENT_REQUEST_CONF,
 };
 
 static const struct kv_store STORES[] = {
     {KV_CODES, true}, {KV_SESSIONS, true}, {KV_USERS, true}, {KV_CREDENTIALS, true},
     {KV_ASYNC, true}, {KV_GUARD, true}, {KV_CLIENTS, false}, {KV_JWKS, false},
+    {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {
     {HTTP_GET, "/", front_handle, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/assets/*", front_handle_asset, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET | HTTP_POST, "/authorize", authorize_handle, REQUEST_MAX, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/as/par", par_handle, REQUEST_MAX, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
     {HTTP_GET, "/sign-in", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_POST, "/sign-in", sign_in_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/select-account", front_to_account, 0, CALLER_NOBODY, CORS_NONE},
@@ -86,10 +101,27 @@ static void start_passwords(struct server *server)
     };
 }
 
+static void set_push_limits(void)
+{
+    const struct auth_settings *s = &auth.settings;
+    auth.push_client_limit = (struct guard_limit){
+        .kind = "par/client",
+        .limit = (unsigned)s->pushed_requests,
+        .window_seconds = (unsigned)s->pushed_requests_window,
+    };
+    auth.push_address_limit = (struct guard_limit){
+        .kind = "par/address",
+        .limit = (unsigned)s->public_pushed_requests,
+        .window_seconds = (unsigned)s->pushed_requests_window,
+    };
+}
+
 static enum op_err start(struct server *server, const char **ret_why)
 {
     const uint8_t *form_key = NULL;
     enum op_err err = server_credential(server, "form-key", DIGEST_KEY_LEN, &form_key, ret_why);
+    if (err == OP_OK)
+        err = client_request_start(server, ret_why);
     if (err == OP_OK)
         err = site_load(server, &auth.site, ret_why);
     if (err == OP_OK)
@@ -104,6 +136,7 @@ static enum op_err start(struct server *server, const char **ret_why)
     auth.form_key = form_key;
     auth.keyring = keyring_new(server, server_kv(), NULL);
     start_passwords(server);
+    set_push_limits();
     return OP_OK;
 }
 

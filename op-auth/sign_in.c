@@ -178,6 +178,8 @@ static void go_on(struct attempt *attempt)
     struct interaction next = {
         .request = attempt->interaction.request,
         .device = attempt->interaction.device,
+        .pushed = attempt->interaction.pushed,
+        .pushed_until = attempt->interaction.pushed_until,
         .sid = attempt->start.sid,
         .signed_in = true,
         .account_chosen = true,

@@ -193,12 +193,29 @@ bool view_read_form(struct http_request *req, struct form *ret)
     return false;
 }
 
-struct form view_request_of(struct http_request *req, const struct interaction *interaction)
+static struct form parameters_of(struct http_request *req, const char *text)
 {
     struct form form = {0};
-    if (interaction->request == NULL || form_parse(req, bytes_of(interaction->request), PAIRS_MAX, &form) != OP_OK)
+    if (text == NULL || form_parse(req, bytes_of(text), PAIRS_MAX, &form) != OP_OK)
         form = (struct form){0};
     return form;
+}
+
+struct form view_request_of(struct http_request *req, const struct interaction *interaction)
+{
+    return parameters_of(req, interaction->pushed != NULL ? interaction->pushed : interaction->request);
+}
+
+struct form view_sent_by(struct http_request *req, const struct interaction *interaction)
+{
+    return parameters_of(req, interaction->request);
+}
+
+/* Its visit took too long: the request has to be pushed again, and /authorize says so. */
+static void forget_pushed(struct interaction *interaction)
+{
+    if (interaction->pushed != NULL && clock_now() >= interaction->pushed_until)
+        interaction->pushed = NULL;
 }
 
 static void refuse_form(struct http_request *req, const struct interaction *interaction, const char *key, int status)
@@ -228,7 +245,8 @@ bool view_open_form(struct http_request *req, const struct form *form, enum inte
         refuse_form(req, NULL, "problem.form", 400);
         return false;
     }
-    const struct interaction *interaction = &opened.interaction;
+    struct interaction *interaction = &opened.interaction;
+    forget_pushed(interaction);
     switch (interaction_judge(&opened, purpose, browser_id(req), clock_now(), auth.settings.form_lifetime)) {
     case INTERACTION_FINE:
         *ret = *interaction;
@@ -258,8 +276,12 @@ bool view_open_continuation(struct http_request *req, const struct form *form, s
         return false;
     enum interaction_verdict verdict =
         interaction_judge(&opened, INTERACTION_CONTINUE, browser_id(req), clock_now(), CONTINUE_SECONDS);
-    *ret = verdict == INTERACTION_FINE ? opened.interaction
-                                       : (struct interaction){.request = opened.interaction.request};
+    forget_pushed(&opened.interaction);
+    *ret = opened.interaction;
+    if (verdict != INTERACTION_FINE)
+        *ret = (struct interaction){.request = ret->request, .pushed = ret->pushed, .pushed_until = ret->pushed_until};
+    if (verdict != INTERACTION_FINE && verdict != INTERACTION_TOO_OLD)
+        ret->pushed = NULL;
     return true;
 }
 

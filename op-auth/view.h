@@ -60,8 +60,10 @@ bool view_open_form(struct http_request *req, const struct form *form, enum inte
 /* What a redirect of ours brings back in the parameter `interaction`: for two minutes and in the same browser
  * all of it, later only the request, as if it came anew. False: it is none of ours. */
 bool view_open_continuation(struct http_request *req, const struct form *form, struct interaction *ret);
-/* The parameters of an interaction's request; none when there are none or they cannot be read. Owned by req. */
+/* The parameters of an interaction's request, as they count (those that were pushed, where they were) and as the
+ * browser brought them; none when there are none or they cannot be read. Owned by req. */
 struct form view_request_of(struct http_request *req, const struct interaction *interaction);
+struct form view_sent_by(struct http_request *req, const struct interaction *interaction);
 
 /* A POST from another site comes without our SameSite=Lax cookies: it is sent back to path once more, as a
  * GET, or where that would be too long as a form of our own. */

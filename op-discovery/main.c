@@ -56,6 +56,7 @@ static enum op_err start(struct server *server, const char **ret_why)
         .alg_count = discovery.rules.alg_count,
         .locales = &settings.locales, .acr = settings.password_acr, .plain_pkce = settings.allow_plain_pkce,
         .registration = registration_settings.mode != REGISTRATION_CLOSED,
+        .must_push = settings.require_pushed_authorization_requests,
     };
     metadata_setup(server, &metadata, discovery.cache_max_age);
     jwks_setup(server, server_kv(), &discovery.rules, discovery.cache_max_age);

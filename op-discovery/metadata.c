@@ -31,6 +31,7 @@ static void set_endpoints(const void *ctx, json_t *out, const struct metadata *m
         const char *name, *path;
     } rows[] = {
         {"authorization_endpoint", "/authorize"},
+        {"pushed_authorization_request_endpoint", "/as/par"},
         {"token_endpoint", "/token"},
         {"userinfo_endpoint", "/userinfo"},
         {"jwks_uri", "/.well-known/jwks.json"},
@@ -110,6 +111,7 @@ static void set_requests(json_t *out, const struct metadata *metadata)
     if (metadata->acr != NULL)
         SET_STRINGS(out, "acr_values_supported", metadata->acr);
     json_set_strings(out, "ui_locales_supported", metadata->locales->items, metadata->locales->count);
+    json_set_bool(out, "require_pushed_authorization_requests", metadata->must_push);
     json_set_bool(out, "claims_parameter_supported", true);
     json_set_bool(out, "request_parameter_supported", false);
     json_set_bool(out, "request_uri_parameter_supported", false);

@@ -15,6 +15,7 @@ struct metadata {
     const char *acr;           /* NULL: none */
     bool plain_pkce;
     bool registration;         /* clients can register themselves */
+    bool must_push;            /* every client (RFC 9126 §5) */
 };
 
 /* The document's text, owned by ctx. Pure. */

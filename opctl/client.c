@@ -68,6 +68,8 @@ static json_t *client_sheet(const void *ctx, const Rec__Client *client, const ch
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
         if (useful[i])
             json_set_string(object, endpoints[i][0], mem_printf(ctx, "%s%s", settings.issuer, endpoints[i][1]));
+    if (client->require_pushed_authorization_requests)
+        json_set_string(object, "pushed_authorization_request_endpoint", mem_printf(ctx, "%s/as/par", settings.issuer));
     return object;
 }
 

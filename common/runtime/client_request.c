@@ -11,7 +11,7 @@
 #include "store/clients.h"
 #include "store/guard.h"
 
-enum { PAIRS_MAX = 32, CLIENT_ID_MAX = 255, CLIENT_SECRET_MAX = 512 };
+enum { PAIRS_MAX = 64, CLIENT_ID_MAX = 255, CLIENT_SECRET_MAX = 512 };
 
 struct client_request_settings client_request_settings;
 
@@ -41,19 +41,38 @@ static enum op_err read_body(const struct http_request *req, struct form *ret, s
     return OP_INVALID;
 }
 
+static enum op_err read_credentials(struct http_request *req, const struct form *form, struct client_auth *ret,
+                                    struct oauth_error *ret_error)
+{
+    struct client_auth_form credentials;
+    enum op_err err = params_read(req, CREDENTIALS, sizeof CREDENTIALS / sizeof *CREDENTIALS, form, &credentials,
+                                  sizeof credentials, ret_error);
+    if (err == OP_OK)
+        err = client_auth_parse(req, http_field(req, "authorization"), &credentials, ret, ret_error);
+    return err;
+}
+
+enum op_err client_request_read_form(struct http_request *req, struct form *ret, struct client_auth *ret_auth,
+                                     struct oauth_error *ret_error)
+{
+    struct form form;
+    enum op_err err = read_body(req, &form, ret_error);
+    if (err == OP_OK)
+        err = read_credentials(req, &form, ret_auth, ret_error);
+    if (err == OP_OK)
+        *ret = form;
+    return err;
+}
+
 enum op_err client_request_read(struct http_request *req, const struct param *table, size_t count, void *out,
                                 size_t out_size, struct client_auth *ret_auth, struct oauth_error *ret_error)
 {
     struct form form;
-    struct client_auth_form credentials;
     enum op_err err = read_body(req, &form, ret_error);
     if (err == OP_OK)
         err = params_read(req, table, count, &form, out, out_size, ret_error);
     if (err == OP_OK)
-        err = params_read(req, CREDENTIALS, sizeof CREDENTIALS / sizeof *CREDENTIALS, &form, &credentials,
-                          sizeof credentials, ret_error);
-    if (err == OP_OK)
-        err = client_auth_parse(req, http_field(req, "authorization"), &credentials, ret_auth, ret_error);
+        err = read_credentials(req, &form, ret_auth, ret_error);
     return err;
 }
 

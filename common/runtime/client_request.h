@@ -46,6 +46,10 @@ must_check enum op_err client_request_read(struct http_request *req, const struc
                                            size_t out_size, struct client_auth *ret_auth,
                                            struct oauth_error *ret_error);
 
+/* The same for an endpoint that takes more than a table of parameters: the whole form. */
+must_check enum op_err client_request_read_form(struct http_request *req, struct form *ret,
+                                                struct client_auth *ret_auth, struct oauth_error *ret_error);
+
 /* client is authenticated and not disabled, owned by req. */
 typedef void client_request_done(Rec__Client *client, void *arg);
 

@@ -27,6 +27,7 @@ struct settings {
     struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */
     struct conf_list locales;             /* languages offered, the first is the default */
     bool allow_plain_pkce;
+    bool require_pushed_authorization_requests; /* of every client (RFC 9126 §5) */
     const char *name;          /* the operator's, on every page */
     const char *logo;          /* path of an image file, or "" */
     const char *contact;       /* mail address or URL for people in trouble, or "" */

@@ -29,7 +29,7 @@ session_lifetime = 15d
 """
 STORES = {
     "op-discovery": ["keys", "jwks"],
-    "op-auth": ["codes", "sessions", "users", "credentials", "guard", "clients", "jwks"],
+    "op-auth": ["codes", "async", "sessions", "users", "credentials", "guard", "clients", "jwks", "remote"],
     "op-token": ["codes", "tokens", "guard", "clients", "users", "sessions", "jwks", "keys", "remote"],
     "op-userinfo": ["tokens", "clients", "users", "sessions", "jwks"],
     "op-management": ["tokens", "guard", "clients", "users", "sessions", "jwks", "remote"],
@@ -119,7 +119,7 @@ def the_one_line(done):
 
 @pytest.mark.parametrize("server, env", [(server, env) for server in SERVERS for env in STORES[server]])
 def test_a_missing_environment(home, server, env):
-    path = os.path.join(home.dir + "/run" if env in ("codes", "guard", "remote") else home.dir + "/state", env)
+    path = os.path.join(home.dir + "/run" if env in ("codes", "async", "guard", "remote") else home.dir + "/state", env)
     for missing in ("lock.mdb", ""):
         victim = os.path.join(path, missing).rstrip("/")
         os.rename(victim, victim + ".away")

@@ -12,6 +12,8 @@ static char *resources[] = {"https://mail.example/", "urn:example:files"};
 
 #define BASE "client_id=rp&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid+profile"
 
+#define REFERENCE "client_id=rp&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc"
+
 /* What the store says in a row. */
 enum world {
     NOBODY = 0,
@@ -26,6 +28,8 @@ enum world {
     SIGNED_IN_ELSEWHERE = 256, /* the visit signed in, in a session that is not the present one */
     CHOSEN = 512,
     MAY_LACK = 1024,
+    MUST_PUSH = 2048,   /* the client is registered so */
+    WAS_PUSHED = 4096,  /* the form is what was pushed under the request_uri that the browser brought */
 };
 
 static Rec__Client *make_client(void *ctx, unsigned world)
@@ -44,6 +48,7 @@ static Rec__Client *make_client(void *ctx, unsigned world)
     client->resources = resources;
     client->n_resources = 2;
     client->first_party = (world & FIRST_PARTY) != 0;
+    client->require_pushed_authorization_requests = (world & MUST_PUSH) != 0;
     return client;
 }
 
@@ -69,6 +74,11 @@ static struct authorization *make(void *ctx, const char *query, unsigned world)
     settings.code_lifetime = 60;
     settings.session_idle_lifetime = 1000;
     assert_int_equal(form_parse(ctx, bytes_of(query), 64, &a->form), OP_OK);
+    a->sent = a->form;
+    if ((world & WAS_PUSHED) != 0) {
+        a->pushed = query;
+        assert_int_equal(form_parse(ctx, bytes_of(REFERENCE), 64, &a->sent), OP_OK);
+    }
     a->client = (world & UNKNOWN_CLIENT) != 0 ? NULL : make_client(ctx, world);
     if ((world & SIGNED_IN) != 0)
         sign_in(ctx, a);
@@ -112,6 +122,26 @@ static void each_request_has_its_outcome(void **state)
         {"also with prompt=none", BASE "&prompt=none", MAY_LACK, 0, OUTCOME_REENTER, OAUTH_OK},
         {"but errors are told at once", BASE "&prompt=dance", MAY_LACK, 0, OUTCOME_ERROR, OAUTH_INVALID_REQUEST},
         {"and problems", BASE, MAY_LACK | UNKNOWN_CLIENT, 0, OUTCOME_PROBLEM, OAUTH_INVALID_CLIENT},
+        /* RFC 9126 §4: an expired request_uri MUST be rejected; it says nothing of where to answer */
+        {"unknown, expired, used, another client's", REFERENCE, SIGNED_IN | CONSENTED, 0, OUTCOME_PROBLEM,
+         OAUTH_INVALID_REQUEST_URI},
+        {"whatever stands beside it", REFERENCE "&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid",
+         SIGNED_IN | CONSENTED, 0, OUTCOME_PROBLEM, OAUTH_INVALID_REQUEST_URI},
+        {"whoever asks", REFERENCE, UNKNOWN_CLIENT, 0, OUTCOME_PROBLEM, OAUTH_INVALID_REQUEST_URI},
+        {"without client_id (RFC 9101 §5)", "request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc", SIGNED_IN, 0,
+         OUTCOME_PROBLEM, OAUTH_INVALID_REQUEST},
+        {"another kind of request_uri", BASE "&request_uri=https%3A%2F%2Frp.example%2Fr", SIGNED_IN, 0, OUTCOME_ERROR,
+         OAUTH_REQUEST_URI_NOT_SUPPORTED},
+        {"what was pushed", BASE, WAS_PUSHED | SIGNED_IN | CONSENTED, 0, OUTCOME_GRANT, OAUTH_OK},
+        {"is validated as any other: the client's redirect URIs changed",
+         "client_id=rp&redirect_uri=https%3A%2F%2Frp.example%2Fold&response_type=code&scope=openid", WAS_PUSHED | SIGNED_IN, 0,
+         OUTCOME_PROBLEM, OAUTH_INVALID_REQUEST},
+        {"its scopes changed", BASE "%20phone", WAS_PUSHED | SIGNED_IN, 0, OUTCOME_ERROR, OAUTH_INVALID_SCOPE},
+        {"it was switched off", BASE, WAS_PUSHED | UNKNOWN_CLIENT, 0, OUTCOME_PROBLEM, OAUTH_INVALID_CLIENT},
+        {"a POST of a pushed request is sent round, too", BASE, WAS_PUSHED | MAY_LACK, 0, OUTCOME_REENTER, OAUTH_OK},
+        {"policy may make pushing the only way", BASE, MUST_PUSH | SIGNED_IN | CONSENTED, 0, OUTCOME_ERROR, OAUTH_INVALID_REQUEST},
+        {"before anything is asked of the person", BASE "&prompt=login", MUST_PUSH, 0, OUTCOME_ERROR, OAUTH_INVALID_REQUEST},
+        {"then this one is good", BASE, MUST_PUSH | WAS_PUSHED | SIGNED_IN | CONSENTED, 0, OUTCOME_GRANT, OAUTH_OK},
         /* OpenID Connect Core §3.1.2.3 */
         {"nobody is signed in", BASE, NOBODY, 0, OUTCOME_SIGN_IN, OAUTH_OK},
         {"nobody, and nobody may be asked", BASE "&prompt=none", NOBODY, 0, OUTCOME_ERROR, OAUTH_LOGIN_REQUIRED},

@@ -42,6 +42,12 @@ static void what_is_sealed_comes_back(void **state)
     assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "b", &failed), &opened), OP_OK);
     assert_string_equal(opened.interaction.error, "sign_in.wrong");
     assert_string_equal(opened.interaction.username, "ann \"x\"");
+    assert_null(opened.interaction.pushed);
+    struct interaction pushed = {.purpose = INTERACTION_CONSENT, .request = "client_id=a&request_uri=urn%3Ax",
+                                 .pushed = "client_id=a&scope=openid", .pushed_until = 77};
+    assert_int_equal(interaction_open(ctx, KEY, interaction_seal(ctx, KEY, "b", &pushed), &opened), OP_OK);
+    assert_string_equal(opened.interaction.pushed, pushed.pushed);
+    assert_int_equal(opened.interaction.pushed_until, 77);
     talloc_free(ctx);
 }
 

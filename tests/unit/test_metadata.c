@@ -40,6 +40,7 @@ static void endpoints_are_below_the_issuer(void **state)
     } rows[] = {
         {"issuer", "https://op.example/tenant"},
         {"authorization_endpoint", "https://op.example/tenant/authorize"},
+        {"pushed_authorization_request_endpoint", "https://op.example/tenant/as/par"},
         {"token_endpoint", "https://op.example/tenant/token"},
         {"userinfo_endpoint", "https://op.example/tenant/userinfo"},
         {"jwks_uri", "https://op.example/tenant/.well-known/jwks.json"},
@@ -86,13 +87,13 @@ static void lists_say_exactly_what_works(void **state)
         {"prompt_values_supported", "[\"none\",\"login\",\"consent\",\"select_account\"]"},
         {"acr_values_supported", "[\"1\"]"},
         {"ui_locales_supported", "[\"en\",\"de\"]"},
+        {"require_pushed_authorization_requests", "false"},
         {"claims_parameter_supported", "true"},
         {"request_parameter_supported", "false"},
         {"request_uri_parameter_supported", "false"},
         {"authorization_response_iss_parameter_supported", "true"},
         /* nothing that does not work */
         {"registration_endpoint", NULL},
-        {"pushed_authorization_request_endpoint", NULL},
         {"backchannel_logout_supported", NULL},
         {"check_session_iframe", NULL},
         {"userinfo_signing_alg_values_supported", NULL},
@@ -114,11 +115,12 @@ static void settings_show(void **state)
     (void)state;
     void *ctx = mem_root("test");
     char *custom[] = {"groups:groups", "hr:title:email"};
-    json_t *text = text_of(ctx, (struct metadata){.issuer = "https://op.example", .plain_pkce = true}, custom, 2);
+    json_t *text = text_of(ctx, (struct metadata){.issuer = "https://op.example", .plain_pkce = true, .must_push = true}, custom, 2);
     assert_true(lists(text, "scopes_supported", "groups") && lists(text, "scopes_supported", "hr"));
     assert_true(lists(text, "claims_supported", "groups") && lists(text, "claims_supported", "title"));
     assert_true(lists(text, "claims_supported", "sub") && lists(text, "claims_supported", "birthdate"));
     assert_true(lists(text, "code_challenge_methods_supported", "plain"));
+    assert_true(json_is_true(json_object_get(text, "require_pushed_authorization_requests")));
     assert_null(json_object_get(text, "acr_values_supported"));
     size_t emails = 0;
     const json_t *claims = json_object_get(text, "claims_supported");

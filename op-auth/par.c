@@ -1,0 +1,153 @@
+#include "par.h"
+
+#include <string.h>
+
+#include "auth.h"
+#include "authorization.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "protocol/client_auth.h"
+#include "runtime/client_request.h"
+#include "runtime/reply.h"
+#include "runtime/server.h"
+#include "store/pushed_requests.h"
+
+enum { REFERENCE_BYTES = 32 };
+
+/* --- decide --- */
+
+static enum op_err refuse(struct oauth_error *ret_error, const char *description)
+{
+    *ret_error = (struct oauth_error){OAUTH_INVALID_REQUEST, description};
+    return OP_INVALID;
+}
+
+/* What comes before the rules of the authorization endpoint: whose request this is, and that it is one. */
+static enum op_err judge_sender(const void *ctx, const struct par_facts *facts, struct authorize_request *request,
+                                struct oauth_error *ret_error)
+{
+    if (form_count(facts->form, "request_uri") > 0)
+        return refuse(ret_error, "request_uri must not be pushed");
+    enum op_err err = authorize_request_identify(ctx, facts->form, request, ret_error);
+    if (err == OP_OK && strcmp(request->client_id, facts->client->client_id) != 0)
+        return refuse(ret_error, "client_id is not that of the client that authenticated");
+    return err;
+}
+
+enum op_err par_decide(const void *ctx, const struct par_facts *facts, char **ret, struct oauth_error *ret_error)
+{
+    struct authorize_request request;
+    enum op_err err = judge_sender(ctx, facts, &request, ret_error);
+    if (err == OP_OK && authorize_request_match(&request, facts->client, ret_error) != OP_OK)
+        err = OP_INVALID;
+    if (err == OP_OK)
+        err = authorize_request_parse(ctx, facts->form, facts->client, facts->policy, &request, ret_error);
+    if (err == OP_OK && !authorization_hint_is_good(&request, facts->hint, ret_error))
+        err = OP_INVALID;
+    if (err != OP_OK)
+        return err;
+    char *text = authorize_request_text(ctx, &request);
+    if (strlen(text) > PAR_REQUEST_MAX)
+        return refuse(ret_error, "the request is longer than 16 KiB");
+    *ret = text;
+    return OP_OK;
+}
+
+/* --- apply --- */
+
+struct push {
+    struct http_request *req;
+    struct form form;
+    struct client_auth auth;
+    const Rec__Client *client;
+    char *parameters;
+    const char *request_uri;
+    unsigned wait;
+};
+
+/* Clients that prove themselves are counted by themselves: all their requests come from one place. Those that
+ * cannot are counted by address, too, so that nobody uses up what a client may push but from many places. */
+static enum op_err count(struct kv_txn *txn, void *arg)
+{
+    struct push *push = arg;
+    const char *address = guard_address(push->req, push->req->client_address);
+    enum op_err err = OP_OK;
+    push->wait = 0;
+    if (client_is_public(push->client) && *address != '\0')
+        err = guard_try(txn, &auth.push_address_limit, address, &push->wait);
+    if (err == OP_OK && push->wait == 0)
+        err = guard_try(txn, &auth.push_client_limit, push->client->client_id, &push->wait);
+    return err;
+}
+
+static enum op_err store(struct kv_txn *txn, void *arg)
+{
+    const struct push *push = arg;
+    Rec__PushedRequest *record = records_new(push->req, &rec__pushed_request__descriptor);
+    record->client_id = push->client->client_id;
+    record->parameters = push->parameters;
+    record->has_created_at = record->has_expires_at = true;
+    record->created_at = kv_now(txn);
+    record->expires_at = record->created_at + auth.settings.pushed_request_lifetime;
+    return pushed_requests_insert(txn, push->request_uri, record);
+}
+
+/* --- render --- */
+
+static void stored(enum op_err result, void *arg)
+{
+    const struct push *push = arg;
+    struct http_request *req = push->req;
+    if (result != OP_OK) {
+        reply_store_error(req, result);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "authorization_request_pushed", req->request_id, req->trace_id, "client_id",
+              push->client->client_id, NULL);
+    json_t *body = json_make_object(req);
+    json_set_string(body, "request_uri", push->request_uri);
+    json_set_int(body, "expires_in", auth.settings.pushed_request_lifetime);
+    reply_json(req, 201, body);
+}
+
+static void counted(enum op_err result, void *arg)
+{
+    struct push *push = arg;
+    struct http_request *req = push->req;
+    if (result != OP_OK) {
+        reply_store_error(req, result);
+    } else if (push->wait > 0) {
+        log_event(LOG_LEVEL_WARNING, "pushes_throttled", req->request_id, req->trace_id, "client_id",
+                  push->client->client_id, "address", req->client_address, NULL);
+        req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
+        reply_too_many(req, push->wait, "too many pushed authorization requests, try again later");
+    } else {
+        const char *reference = mem_secret(rand_token(req, REFERENCE_BYTES));
+        push->request_uri = mem_secret(mem_printf(req, AUTHORIZE_REQUEST_URI "%s", reference));
+        kv_run(server_kv(), KV_CODES, store, stored, push);
+    }
+}
+
+static void authenticated(Rec__Client *client, void *arg)
+{
+    struct push *push = arg;
+    struct authorize_policy policy = authorization_policy(true);
+    struct par_facts facts = {&push->form, client, &policy, authorization_hint(push->req, &push->form)};
+    struct oauth_error error;
+    push->client = client;
+    if (par_decide(push->req, &facts, &push->parameters, &error) != OP_OK)
+        reply_oauth_error(push->req, &error, true);
+    else
+        kv_run(server_kv(), KV_GUARD, count, counted, push);
+}
+
+void par_handle(struct http_request *req)
+{
+    struct push *push = mem_new(req, struct push);
+    struct oauth_error error;
+    push->req = req;
+    if (client_request_read_form(req, &push->form, &push->auth, &error) != OP_OK)
+        reply_oauth_error(req, &error, true);
+    else
+        client_request_authenticate(req, &push->auth, authenticated, push);
+}
