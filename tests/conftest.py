@@ -12,6 +12,9 @@ import pytest
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))  # person.py and chrome.py, for every group
 BUILD = os.environ.get("PARTITA_BUILD", os.path.join(ROOT, "build"))
+# Passwords that cost little, and any number of them from one address.
+QUICK = ["--set", "op-auth.password_memory=8MiB", "--set", "op-auth.password_iterations=1",
+         "--set", "op-auth.address_guesses=100000"]
 
 
 def free_port():
@@ -152,3 +155,9 @@ def house(partita):
     made = House(partita)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def own(start_partita):
+    """An installation that a test may stop and start; each leaves it running and whole."""
+    return start_partita(*QUICK)

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 import requests
 
-from conftest import Partita
+from conftest import QUICK, Partita
 from server_process import wait_until
 from token_process import plant
-from trouble import PASSWORD, QUICK, TRIES, Lines, People, events, refusals
+from trouble import PASSWORD, TRIES, Lines, People, events, refusals
 
 DISK = "24m"
 

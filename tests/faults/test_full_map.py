@@ -5,10 +5,11 @@ import time
 import pytest
 import requests
 
+from conftest import QUICK
 from person import Person, sign_in
 from server_process import wait_until
 from token_process import plant
-from trouble import PASSWORD, QUICK, TRIES, Lines, People, events, fill, make_room, refusals
+from trouble import PASSWORD, TRIES, Lines, People, events, fill, make_room, refusals
 
 ENVS = ["sessions", "tokens", "users", "keys", "codes"]
 

@@ -9,14 +9,14 @@ import pytest
 import requests
 
 from conftest import BUILD
-from trouble import QUICK, People, events, is_passing
+from trouble import People, events, is_passing
 
 WAIT = 2  # seconds that a write waits
 
 
 @pytest.fixture(scope="module")
-def people(start_partita):
-    people = People(start_partita(*QUICK))
+def people(own):
+    people = People(own, "patient")
     for _ in range(2):
         people.sign_in()
     return people

@@ -13,7 +13,7 @@ from person import Person, request_for, sign_in, token_request
 from server_process import wait_until
 from token_process import REDIRECT_URI
 
-KILLS = ["op-token", "op-auth", "op-userinfo", "op-management", "op-token", "op-discovery", "op-auth", "op-async"]
+KILLS = ["op-token", "op-auth", "op-userinfo", "op-management", "op-discovery", "op-async"]
 PASSWORD = "correct horse battery"
 OFTEN = 0.01  # seconds between the requests of one thread: steady, not all that the machine can
 

@@ -1,5 +1,5 @@
 """Somebody writes to a lock file, or removes it: the server that would write next stops writing there and raises the alarm;
-what was acknowledged is whole."""
+what was acknowledged is own."""
 import os
 import pwd
 import shutil
@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from token_process import plant
-from trouble import QUICK, People, events
+from trouble import People, events
 
 TXNID_AT = 48  # of struct MDB_txbody in LMDB 0.9: magic, format, a mutex of 40 bytes, then the last transaction's id
 TAMPER = """
@@ -25,13 +25,8 @@ CALM = 3
 
 
 @pytest.fixture(scope="module")
-def whole(start_partita):
-    return start_partita(*QUICK)
-
-
-@pytest.fixture(scope="module")
-def people(whole):
-    people = People(whole)
+def people(own):
+    people = People(own, "unharmed")
     for _ in range(CALM):
         people.sign_in()
     return people
@@ -65,31 +60,31 @@ def starts_again_whole(partita, people):
     assert people.redeem(plant(partita, people.client)[0]).status_code == 200
 
 
-def test_a_taken_over_reader_writes_to_the_lock_file(whole, people):
+def test_a_taken_over_reader_writes_to_the_lock_file(own, people):
     user = pwd.getpwnam("op-userinfo")
-    subprocess.run(["/usr/bin/python3", "-c", TAMPER, lock_of(whole, "tokens"), str(TXNID_AT)], user=user.pw_uid, group=user.pw_gid,
+    subprocess.run(["/usr/bin/python3", "-c", TAMPER, lock_of(own, "tokens"), str(TXNID_AT)], user=user.pw_uid, group=user.pw_gid,
                    extra_groups=os.getgrouplist("op-userinfo", user.pw_gid), check=True)
-    stops_writing(whole, people, ["transaction id", "stop every server"])
-    assert whole.stop().returncode == 0
-    starts_again_whole(whole, people)
+    stops_writing(own, people, ["transaction id", "stop every server"])
+    assert own.stop().returncode == 0
+    starts_again_whole(own, people)
 
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
-def test_the_lock_file_is_lost(whole, people, replaced):
-    path = lock_of(whole, "tokens")
+def test_the_lock_file_is_lost(own, people, replaced):
+    path = lock_of(own, "tokens")
     if replaced:
         shutil.copy(path, path + ".copy")
         os.replace(path + ".copy", path)
     else:
         os.unlink(path)
-    stops_writing(whole, people, ["removed or replaced", "stop every server"])
+    stops_writing(own, people, ["removed or replaced", "stop every server"])
     if not replaced:
-        done = whole.opctl("init", check=False)
+        done = own.opctl("init", check=False)
         assert done.returncode == 1 and path in done.stderr and "stop every server" in done.stderr
         assert not os.path.exists(path), "a second lock file beside the one that is held would let two write at once"
-        done = whole.opctl("token", "list", check=False)
+        done = own.opctl("token", "list", check=False)
         assert done.returncode == 1 and path in done.stderr
     else:
         os.unlink(path)
-    assert whole.stop().returncode == 0
-    starts_again_whole(whole, people)
+    assert own.stop().returncode == 0
+    starts_again_whole(own, people)

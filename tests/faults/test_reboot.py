@@ -10,12 +10,6 @@ from token_process import REDIRECT_URI
 from trouble import PASSWORD, People
 
 
-@pytest.fixture(scope="module")
-def rebooted(start_partita):
-    """An installation that is the test's to stop and start."""
-    return start_partita()
-
-
 def stop(partita):
     assert partita.stop().returncode == 0
 
@@ -42,28 +36,28 @@ def runs(pid):
 
 
 @pytest.mark.parametrize("end", [stop, lose_power])
-def test_everything_durable_is_there_again(rebooted, end):
-    people = People(rebooted, end.__name__)
+def test_everything_durable_is_there_again(own, end):
+    people = People(own, end.__name__)
     for _ in range(3):
         people.sign_in()
-    sessions = sorted(session["sid"] for session in rebooted.opctl("session", "list"))
-    keys = rebooted.opctl("key", "list")
+    sessions = sorted(session["sid"] for session in own.opctl("session", "list"))
+    keys = own.opctl("key", "list")
     response, verifier = people.try_code()
     code = response.headers["Location"].split("code=")[1].split("&")[0]
-    late = Person(rebooted, people.name, PASSWORD)
+    late = Person(own, people.name, PASSWORD)
     request, _ = request_for(people.client["client_id"], REDIRECT_URI)
-    page, _ = late.follow(late.http.get(rebooted.issuer + "/authorize", params=request, allow_redirects=False, timeout=30))
+    page, _ = late.follow(late.http.get(own.issuer + "/authorize", params=request, allow_redirects=False, timeout=30))
 
-    end(rebooted)
-    rebooted.start()
+    end(own)
+    own.start()
 
-    assert sorted(session["sid"] for session in rebooted.opctl("session", "list")) == sessions
-    assert rebooted.opctl("key", "list") == keys
+    assert sorted(session["sid"] for session in own.opctl("session", "list")) == sessions
+    assert own.opctl("key", "list") == keys
     assert [people.userinfo(number) for number in range(3)] == [200] * 3
     people.are_whole()
-    response = token_request(rebooted, people.client, verifier, grant_type="authorization_code", code=code, redirect_uri=REDIRECT_URI)
+    response = token_request(own, people.client, verifier, grant_type="authorization_code", code=code, redirect_uri=REDIRECT_URI)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_grant"), "a code from before"
     people.are_whole()
     there = late.through_pages(late.answer(page, Page(page.text), True))
     assert "code" in answer_of(there), "a form that lay open meanwhile is good"
-    assert sign_in(rebooted, rebooted.info["client"], "openid")
+    assert sign_in(own, own.info["client"], "openid")

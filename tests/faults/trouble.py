@@ -5,13 +5,12 @@ import subprocess
 
 import requests
 
-from conftest import BUILD
+from conftest import BUILD, QUICK
 from person import Page, Person, request_for, sign_in, token_request
 from token_process import REDIRECT_URI
 
 PASSWORD = "correct horse battery"
 TRIES, MANY = 100, 10
-QUICK = ["--set", "op-auth.password_memory=8MiB", "--set", "op-auth.password_iterations=1", "--set", "op-auth.address_guesses=100000"]
 
 
 def events(partita, server, *names, instance=1):
