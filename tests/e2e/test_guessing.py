@@ -178,7 +178,7 @@ def test_a_right_password_is_right_while_it_is_hashed_anew(start_auth):
 def test_a_full_pool(start_auth):
     """One thread, no queue, a slow hash: whoever comes then is told when to come again; everything else is answered."""
     auth, = start_auth(op_auth__password_threads=1, op_auth__password_queue=0, op_auth__password_memory="64MiB",
-                       op_auth__password_iterations=25, op_auth__account_guesses=2, **HOUR)
+                       op_auth__password_iterations=12, op_auth__account_guesses=2, **HOUR)
     signed_in = Visitor(auth, "ann")
     account = signed_in.fill_in(signed_in.get("/account"), password=PASSWORD)
     assert account.form("password")
