@@ -1,0 +1,58 @@
+/* Client metadata: whatever is accepted keeps the rules, and registers the same when it is sent back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/client_metadata.h"
+#include "protocol/redirect_uri.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char OPENID[] = "openid", EMAIL[] = "email";
+static char *SCOPES[] = {OPENID, EMAIL};
+static const struct scope_list SCOPE_LIST = {SCOPES, 2};
+static const enum jose_alg ALGS[] = {JOSE_RS256, JOSE_ES256};
+static const struct client_metadata_rules RULES = {&SCOPE_LIST, ALGS, 2};
+
+static void require(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+static json_t *members(const void *ctx, const Rec__Client *client)
+{
+    json_t *out = json_make_object(ctx);
+    client_metadata_set(ctx, out, client);
+    return out;
+}
+
+static void check_registered(const void *ctx, const Rec__Client *client)
+{
+    struct oauth_error error;
+    Rec__Client *again;
+    require(client->client_id == NULL && !client->has_client_secret_hash && !client->has_first_party);
+    require(client->n_audiences == 0 && !client->has_introspection_allowed);
+    for (size_t i = 0; i < client->n_redirect_uris; i++)
+        require(redirect_uri_problem(client->redirect_uris[i], client->application_type) == NULL);
+    for (size_t i = 0; i < client->n_scopes; i++)
+        require(scope_has(&SCOPE_LIST, client->scopes[i]));
+    json_t *first = members(ctx, client);
+    require(client_metadata_read(ctx, first, &RULES, &again, &error) == OP_OK);
+    require(json_equal(first, members(ctx, again)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    void *ctx = mem_root("fuzz");
+    json_t *metadata;
+    Rec__Client *client;
+    struct oauth_error error = {0};
+    if (json_read(ctx, bytes_from(data, size), &metadata) == OP_OK && json_is_object(metadata)) {
+        if (client_metadata_read(ctx, metadata, &RULES, &client, &error) == OP_OK)
+            check_registered(ctx, client);
+        else
+            require(error.code != OAUTH_OK && strpbrk(error.description, "\"\\\r\n") == NULL);
+    }
+    talloc_free(ctx);
+    return 0;
+}
