@@ -232,20 +232,44 @@ static bool read_lists(struct reader *r)
 
 /* --- numbers, scope, keys --- */
 
-static bool read_sign_in(struct reader *r)
+static const struct flag_field {
+    const char *name;
+    size_t offset, has_offset;
+} FLAGS[] = {
+#define FLAG(member) {#member, offsetof(Rec__Client, member), offsetof(Rec__Client, has_##member)}
+    FLAG(require_auth_time),
+    FLAG(require_pushed_authorization_requests),
+#undef FLAG
+};
+
+static protobuf_c_boolean *member_of(const Rec__Client *client, size_t offset)
+{
+    return (protobuf_c_boolean *)((uintptr_t)client + offset);
+}
+
+static bool read_flags(struct reader *r)
+{
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
+        bool value = false;
+        enum op_err err = json_get_bool(r->metadata, FLAGS[i].name, &value);
+        if (err == OP_INVALID)
+            return refuse(r, FLAGS[i].name, "is neither true nor false");
+        *member_of(r->client, FLAGS[i].has_offset) = err == OP_OK;
+        *member_of(r->client, FLAGS[i].offset) = value;
+    }
+    if (r->client->require_pushed_authorization_requests && r->client->n_response_types == 0)
+        return refuse(r, "require_pushed_authorization_requests", "is of no use without response_types");
+    return true;
+}
+
+static bool read_max_age(struct reader *r)
 {
     int64_t max_age = 0;
-    bool require = false;
     enum op_err err = json_get_int(r->metadata, "default_max_age", &max_age);
     if (err == OP_INVALID || max_age < 0 || max_age > MAX_AGE_MAX)
         return refuse(r, "default_max_age", "is not a number of seconds, at most a year");
     r->client->has_default_max_age = err == OP_OK;
     r->client->default_max_age = max_age;
-    err = json_get_bool(r->metadata, "require_auth_time", &require);
-    if (err == OP_INVALID)
-        return refuse(r, "require_auth_time", "is neither true nor false");
-    r->client->has_require_auth_time = err == OP_OK;
-    r->client->require_auth_time = require;
     return true;
 }
 
@@ -365,7 +389,6 @@ static const struct {
     {"authorization_encrypted_response_alg", ""},
     {"authorization_encrypted_response_enc", ""},
     {"require_signed_request_object", NULL},
-    {"require_pushed_authorization_requests", NULL},
     {"dpop_bound_access_tokens", NULL},
     {"tls_client_certificate_bound_access_tokens", NULL},
 };
@@ -409,8 +432,8 @@ enum op_err client_metadata_read(const void *ctx, const json_t *metadata, const 
                                  Rec__Client **ret, struct oauth_error *ret_error)
 {
     static bool (*const steps[])(struct reader *r) = {
-        refuse_statement, refuse_what_is_not_offered, read_texts, read_lists, read_flows, read_sign_in, read_scope,
-        read_id_token_alg, read_keys,
+        refuse_statement, refuse_what_is_not_offered, read_texts, read_lists, read_flows, read_max_age, read_flags,
+        read_scope, read_id_token_alg, read_keys,
     };
     struct reader r = {.ctx = ctx, .metadata = metadata, .rules = rules,
                        .client = records_new(ctx, &rec__client__descriptor)};
@@ -435,8 +458,10 @@ void client_metadata_replace(Rec__Client *client, const Rec__Client *from)
     client->jwks = from->jwks;
     client->has_default_max_age = from->has_default_max_age;
     client->default_max_age = from->default_max_age;
-    client->has_require_auth_time = from->has_require_auth_time;
-    client->require_auth_time = from->require_auth_time;
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
+        *member_of(client, FLAGS[i].has_offset) = *member_of(from, FLAGS[i].has_offset);
+        *member_of(client, FLAGS[i].offset) = *member_of(from, FLAGS[i].offset);
+    }
 }
 
 void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client)
@@ -451,8 +476,9 @@ void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *cli
     json_set_string(object, "scope", client->n_scopes == 0 ? NULL : scope_text(ctx, client->scopes, client->n_scopes));
     if (client->has_default_max_age)
         json_set_int(object, "default_max_age", client->default_max_age);
-    if (client->has_require_auth_time)
-        json_set_bool(object, "require_auth_time", client->require_auth_time);
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
+        if (*member_of(client, FLAGS[i].has_offset))
+            json_set_bool(object, FLAGS[i].name, *member_of(client, FLAGS[i].offset));
     json_t *jwks;
     if (client->jwks != NULL && json_read(ctx, bytes_of(client->jwks), &jwks) == OP_OK)
         json_set(object, "jwks", jwks);

@@ -8,13 +8,33 @@ const read = async () => JSON.parse((await lines.next()).value);
 const write = (value) => process.stdout.write(JSON.stringify(value) + "\n");
 
 const setup = await read();
-const authentication = {
-  client_secret_basic: () => client.ClientSecretBasic(setup.client_secret),
-  client_secret_post: () => client.ClientSecretPost(setup.client_secret),
-  none: () => client.None(),
-}[setup.method]();
 const options = setup.issuer.startsWith("http:") ? { execute: [client.allowInsecureRequests] } : {};
-const config = await client.discovery(new URL(setup.issuer), setup.client_id, undefined, authentication, options);
+const privateKey = setup.method === "private_key_jwt" ? await makeKey() : undefined;
+const authentication = (secret) => ({
+  client_secret_basic: () => client.ClientSecretBasic(secret),
+  client_secret_post: () => client.ClientSecretPost(secret),
+  private_key_jwt: () => client.PrivateKeyJwt(privateKey),
+  none: () => client.None(),
+}[setup.method]());
+
+// With metadata in the configuration, the client registers itself; else client_id names one that is registered.
+async function configure() {
+  const issuer = new URL(setup.issuer);
+  if (!setup.metadata)
+    return client.discovery(issuer, setup.client_id, undefined, authentication(setup.client_secret), options);
+  const registered = await client.dynamicClientRegistration(issuer, setup.metadata, undefined,
+    { ...options, initialAccessToken: setup.initial_access_token });
+  const metadata = registered.clientMetadata();
+  return client.discovery(issuer, metadata.client_id, metadata, authentication(metadata.client_secret), options);
+}
+
+async function makeKey() {
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+  setup.metadata.jwks = { keys: [{ ...await crypto.subtle.exportKey("jwk", pair.publicKey), kid: "one", key_ops: undefined, ext: undefined }] };
+  return { key: pair.privateKey, kid: "one" };
+}
+
+const config = await configure();
 
 const verifier = client.randomPKCECodeVerifier(), state = client.randomState(), nonce = client.randomNonce();
 write({

@@ -23,9 +23,26 @@ def make_client(partita, method, *more):
     return partita.add_client(f"Client {method}", CALLBACK, "--post-logout-redirect-uri", AFTER, *words, *more)
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
+METHODS = ["client_secret_basic", "client_secret_post", "none"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_openid_client(partita_tls, method):
     client = make_client(partita_tls, method)
+    check_openid_client(partita_tls, method, client_id=client["client_id"], client_secret=client.get("client_secret"))
+
+
+@pytest.mark.parametrize("method", METHODS + ["private_key_jwt"])
+def test_openid_client_registers_itself(partita_tls, method):
+    before = {client["client_id"] for client in partita_tls.opctl("client", "list")}
+    check_openid_client(partita_tls, method, initial_access_token=partita_tls.info["initial_access_token"], metadata={
+        "client_name": f"Registered {method}", "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [AFTER],
+        "token_endpoint_auth_method": method, "grant_types": ["authorization_code", "refresh_token"]})
+    made = [client for client in partita_tls.opctl("client", "list") if client["client_id"] not in before]
+    assert [client["client_name"] for client in made] == [f"Registered {method}"]
+
+
+def check_openid_client(partita_tls, method, **setup):
     environment = {**os.environ, "NODE_EXTRA_CA_CERTS": partita_tls.info["ca_file"]}
     with subprocess.Popen(["node", os.path.join(ROOT, "tests/e2e/openid_client.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, env=environment) as node:
@@ -36,8 +53,9 @@ def test_openid_client(partita_tls, method):
             assert line, node.stderr.read()
             return json.loads(line)
         person = Person(partita_tls)
-        url = say({"issuer": partita_tls.issuer, "client_id": client["client_id"], "client_secret": client.get("client_secret"), "method": method,
-                   "redirect_uri": CALLBACK, "post_logout_redirect_uri": AFTER, "scope": "openid profile email offline_access"})["url"]
+        url = say({"issuer": partita_tls.issuer, "method": method, "redirect_uri": CALLBACK, "post_logout_redirect_uri": AFTER,
+                   "scope": "openid profile email offline_access", **setup})["url"]
+        client_id = answer_of(url)["client_id"]
         result = say({"back": person.visit(url)})
     assert result["userinfo"]["email"] == "demo@example.org"
     assert result["userinfo"]["sub"] == result["claims"]["sub"]
@@ -45,7 +63,7 @@ def test_openid_client(partita_tls, method):
     gone = person.visit(result["logout"])
     assert gone.startswith(AFTER) and answer_of(gone)["state"] == "bye"
     answer = person.http.get(partita_tls.issuer + "/authorize", params={
-        "response_type": "code", "client_id": client["client_id"], "redirect_uri": CALLBACK, "scope": "openid", "prompt": "none", "state": "x",
+        "response_type": "code", "client_id": client_id, "redirect_uri": CALLBACK, "scope": "openid", "prompt": "none", "state": "x",
         "code_challenge": "c" * 43, "code_challenge_method": "S256"}, allow_redirects=False, timeout=20)
     assert answer_of(answer.headers["Location"])["error"] == "login_required"
 

@@ -9,13 +9,13 @@ import pytest
 from server_process import ISSUER, Home, wait_until
 
 SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"]
-# Two bad lines of each server's own section.
+# Bad lines of each server's own section.
 OWN = {
     "op-discovery": ["rotation_interval = soon", "cache_max_age = 2y"],
     "op-auth": ["password_threads = 0", "password_memory = 1KiB"],
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
-    "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d"],
+    "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d", "registration = perhaps", "registration_limit = 0"],
     "op-async": ["outside_allowed = https://keys.example", "fetch_timeout = 1h"],
 }
 BAD = """; what follows is bad, but for this line

@@ -237,6 +237,40 @@ static void overrides_come_last(void **state)
     talloc_free(ctx);
 }
 
+/* One setting of another program's section: the rest of it is not judged here, and --set must name it. */
+static void of_another_programs_section_some_settings_are_read(void **state)
+{
+    (void)state;
+    static int64_t theirs;
+    static const struct conf_item items[] = {
+        {.name = "shared", .type = CONF_NUMBER, .def = "1", .min = 0, .max = 9, .target = &theirs}};
+    static const struct conf_section sections[] = {{"theirs", items, 1, true}};
+    static const struct {
+        const char *text, *set;
+        enum op_err err;
+        int64_t value;
+    } rows[] = {
+        {"[theirs]\nshared = 2\nunknown = x\n", NULL, OP_OK, 2},
+        {"[other]\nshared = 2\n", NULL, OP_OK, 1},
+        {"", "theirs.shared=3", OP_OK, 3},
+        {"", "shared=3", OP_INVALID, 0},
+        {"[theirs]\nshared = x\n", NULL, OP_INVALID, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        void *ctx = mem_root("test");
+        char path[] = "/tmp/partita-conf-XXXXXX", *problems, *warnings, *set[] = {(char *)(uintptr_t)rows[i].set};
+        int fd = mkstemp(path);
+        assert_true(fd >= 0 && write(fd, rows[i].text, strlen(rows[i].text)) == (ssize_t)strlen(rows[i].text));
+        close(fd);
+        struct conf_source source = {path, set, rows[i].set != NULL ? 1 : 0, true};
+        assert_int_equal(conf_read(ctx, &source, sections, 1, &problems, &warnings), rows[i].err);
+        if (rows[i].err == OP_OK)
+            assert_int_equal(theirs, rows[i].value);
+        unlink(path);
+        talloc_free(ctx);
+    }
+}
+
 static void a_missing_file_and_a_missing_setting_are_named(void **state)
 {
     (void)state;
@@ -318,6 +352,7 @@ int main(void)
         cmocka_unit_test(long_lines_and_nul_bytes_are_refused),
         cmocka_unit_test(a_newer_file_only_warns_at_start),
         cmocka_unit_test(overrides_come_last),
+        cmocka_unit_test(of_another_programs_section_some_settings_are_read),
         cmocka_unit_test(a_missing_file_and_a_missing_setting_are_named),
         cmocka_unit_test(issuers_and_scopes_are_judged),
         cmocka_unit_test(the_tables_describe_themselves),

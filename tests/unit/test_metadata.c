@@ -56,6 +56,10 @@ static void endpoints_are_below_the_issuer(void **state)
         assert_int_equal(json_get_string(text, rows[i].name, &value), OP_OK);
         row_string(rows[i].name, value, rows[i].value);
     }
+    assert_null(json_object_get(text, "registration_endpoint"));
+    text = text_of(ctx, (struct metadata){.issuer = "https://op.example/tenant", .registration = true}, NULL, 0);
+    row_string("registration", json_string_value(json_object_get(text, "registration_endpoint")),
+               "https://op.example/tenant/register");
     talloc_free(ctx);
 }
 
