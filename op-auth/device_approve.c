@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "authorization.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "browser.h"
@@ -60,18 +59,16 @@ static enum op_err look_for_request(struct kv_txn *txn, struct approval *approva
     return absent_is_fine(device_requests_find(txn, approval->req, approval->user_code, &approval->found));
 }
 
-/* What the device asks, as a request that always wants the person's word (§5.4). */
-static void judge(struct approval *approval, int64_t now)
+enum authorization_outcome device_approve_judge(struct authorization *a, const Rec__DeviceRequest *asked, int64_t now)
 {
-    struct authorization *a = approval->a;
     a->request = (struct authorize_request){
-        .client_id = approval->found->client_id,
-        .scopes = {approval->found->scopes, approval->found->n_scopes},
-        .resources = {approval->found->resources, approval->found->n_resources},
+        .client_id = asked->client_id,
+        .scopes = {asked->scopes, asked->n_scopes},
+        .resources = {asked->resources, asked->n_resources},
         .prompt_consent = true,
         .max_age_seconds = -1,
     };
-    a->outcome = a->client == NULL || a->client->disabled ? OUTCOME_PROBLEM : authorization_judge_request(a, now);
+    return a->client == NULL || a->client->disabled ? OUTCOME_PROBLEM : authorization_judge_request(a, now);
 }
 
 static enum op_err look(struct kv_txn *txn, void *arg)
@@ -91,7 +88,7 @@ static enum op_err look(struct kv_txn *txn, void *arg)
     if (err == OP_OK)
         err = absent_is_fine(consents_get(txn, a->req, a->user->user_id, client_id, &a->consent));
     if (err == OP_OK)
-        judge(approval, kv_now(txn));
+        a->outcome = device_approve_judge(a, approval->found, kv_now(txn));
     return err;
 }
 

@@ -13,7 +13,7 @@ static const uint8_t KEY[32] = {1, 2, 3}, OTHER_KEY[32] = {1, 2, 4};
 
 static const struct interaction SIGN_IN = {
     .purpose = INTERACTION_SIGN_IN, .created_at = 1000, .request = "client_id=a&state=%22", .sid = "s",
-        .signed_in = true,
+        .signed_in = true, .device = true,
 };
 
 static void what_is_sealed_comes_back(void **state)
@@ -28,7 +28,7 @@ static void what_is_sealed_comes_back(void **state)
     assert_int_equal(opened.interaction.created_at, 1000);
     assert_string_equal(opened.interaction.request, SIGN_IN.request);
     assert_string_equal(opened.interaction.sid, "s");
-    assert_true(opened.interaction.signed_in);
+    assert_true(opened.interaction.signed_in && opened.interaction.device);
     assert_false(opened.interaction.account_chosen);
     assert_false(opened.interaction.other_account);
     assert_null(opened.interaction.error);
