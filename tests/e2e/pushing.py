@@ -2,7 +2,8 @@
 import requests
 
 from person import request_for
-from visitor import CALLBACK, PASSWORD, OpAuth, UnixAdapter, auth_home
+from server_process import Home
+from visitor import CALLBACK, PASSWORD, OpAuth, UnixAdapter
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 
@@ -39,7 +40,7 @@ class Pair:
     """Two op-auth processes over one home, a user ann, and clients."""
 
     def __init__(self, **settings):
-        self.home = auth_home(balancer_keepalive="0s", **settings)
+        self.home = Home(balancer_keepalive="0s", **settings)
         self.home.opctl("user", "add", "ann", secret=PASSWORD + "\n")
         self.one, self.two = OpAuth(self.home), OpAuth(self.home)
 
