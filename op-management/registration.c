@@ -216,11 +216,13 @@ static void refuse_token(struct http_request *req)
 /* True when the request is answered: the store failed, or the token manages nothing. */
 static bool is_refused(enum op_err result, const struct managing *job)
 {
+    if (result == OP_OK && job->client != NULL)
+        return false;
     if (result != OP_OK)
         reply_store_error(job->http, result == OP_MISMATCH ? OP_BUSY : result);
-    else if (job->client == NULL)
+    else
         refuse_token(job->http);
-    return result != OP_OK || job->client == NULL;
+    return true; /* job was the request's and is gone with it */
 }
 
 static void note(const struct managing *job, const char *event)
