@@ -265,7 +265,7 @@ def test_many_users_are_listed_in_full(home):
 
 
 def test_text_from_records_cannot_drive_the_terminal(home):
-    home.ok("user", "add", "alice", "--no-password", "--claim", "street:=\"\\u001b[2J\\u009b1m\"")
+    home.ok("user", "add", "alice", "--no-password", "--claim", "email:=\"\\u001b[2J\\u009b1m\"")
     assert "\x1b" not in home.run("user", "show", "alice").stdout and "\x9b" not in home.run("user", "list").stdout
 
 
