@@ -49,7 +49,7 @@ def test_for_everyone(world, path):
 
 
 # (path, methods)
-REGISTERED = [("/token", ["POST"]), ("/userinfo", ["GET", "POST"])]
+REGISTERED = [("/token", ["POST"]), ("/device_authorization", ["POST"]), ("/userinfo", ["GET", "POST"])]
 
 
 @pytest.mark.parametrize("path, methods", REGISTERED)
@@ -91,7 +91,8 @@ def test_a_change_of_registration_counts_at_once(world):
     assert "Access-Control-Allow-Origin" not in ask(partita, "OPTIONS", "/token", origin, "POST").headers
 
 
-PAGES = ["/", "/authorize", "/sign-in", "/consent", "/select-account", "/logout", "/account", "/account/password", "/assets/partita.css", "/nothing"]
+PAGES = ["/", "/authorize", "/sign-in", "/consent", "/select-account", "/logout", "/account", "/account/password", "/assets/partita.css", "/device", "/device/approve",
+         "/device/qr", "/nothing"]
 
 
 @pytest.mark.parametrize("path", PAGES)
