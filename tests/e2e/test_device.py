@@ -201,7 +201,8 @@ def test_slow_down(partita, client):
 @pytest.fixture(scope="module")
 def hasty(start_partita):
     """Short lives, few guesses, two of each server of the flow."""
-    return start_partita("--set", "all.device_code_lifetime=3s", "--set", "op-async.device_interval=1s", "--set", "all.user_code_guesses=5",
+    return start_partita(*(word for name in ("op-async", "op-auth", "op-token") for word in ("--instances", name + "=2")),
+                         "--set", "all.device_code_lifetime=3s", "--set", "op-async.device_interval=1s", "--set", "all.user_code_guesses=5",
                          "--set", "op-async.device_address_requests=40", "--set", "op-async.device_client_requests=30")
 
 

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from test_device import Device, new_device_client
 from visitor import CALLBACK, PASSWORD, Visitor, new_client, new_user
 
 PAGE = {
@@ -18,7 +19,8 @@ PAGE = {
 def world(partita_odd):
     ann = Visitor(partita_odd, new_user(partita_odd))
     ann.enter()
-    return {"ann": ann, "nobody": Visitor(partita_odd), "own": new_client(partita_odd, "--first-party"), "third": new_client(partita_odd)}
+    return {"ann": ann, "nobody": Visitor(partita_odd), "own": new_client(partita_odd, "--first-party"), "third": new_client(partita_odd),
+            "device": Device(partita_odd, new_device_client(partita_odd))}
 
 
 # name -> (how it is reached, status)
@@ -45,6 +47,13 @@ PAGES = {
     "an answer by form_post": (lambda w: w["ann"].ask(w["own"], response_mode="form_post"), 200),
     "a long request, posted": (lambda w: w["nobody"].ask(w["own"], "POST", claims='{"userinfo":{%s}}' % ",".join(
         f'"c{i}":null' for i in range(500))), 200),
+    "a device's code": (lambda w: w["nobody"].get("/device"), 200),
+    "a wrong code": (lambda w: w["nobody"].send(w["nobody"].get("/device"), "device", {"user_code": "ZZZZ-ZZZZ"}), 200),
+    "a code sent as it is not": (lambda w: w["nobody"].post("/device", "{}", **{"Content-Type": "application/json"}), 400),
+    "a device, nobody signed in": (lambda w: w["nobody"].get("/device/approve", user_code=w["device"].user_code), 200),
+    "a device": (lambda w: w["ann"].get("/device/approve", user_code=w["device"].user_code), 200),
+    "a device that nobody knows": (lambda w: w["ann"].get("/device/approve", user_code="ZZZZ-ZZZZ"), 400),
+    "a device, done": (lambda w: w["ann"].get("/device/approve", done="allowed"), 200),
     "no such page": (lambda w: w["nobody"].get("/nothing-here"), 404),
     "not this way": (lambda w: w["nobody"].post("/account", {}), 405),
 }
@@ -127,7 +136,9 @@ def last_transactions(partita):
 def test_visits_of_nobody_write_nothing(partita_odd, world):
     own = world["own"]
     paths = ["/", "/account", "/logout", "/sign-in", "/nothing", "/assets/partita.css", "/logout?client_id=" + own["client_id"],
-             "/.well-known/openid-configuration", "/.well-known/jwks.json", "/userinfo", "/token"]
+             "/.well-known/openid-configuration", "/.well-known/jwks.json", "/userinfo", "/token", "/device", "/device_authorization",
+             f"/device?user_code={world['device'].user_code}", f"/device/approve?user_code={world['device'].user_code}",
+             "/device/approve?user_code=ZZZZ-ZZZZ", "/device/qr?user_code=ZZZZ-ZZZZ"]
     before = last_transactions(partita_odd)
     assert {"sessions", "codes", "guard", "clients", "users", "credentials", "tokens", "keys", "jwks"} <= set(before)
     count = 0
