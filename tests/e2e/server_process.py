@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from urllib.parse import urlencode
 
 from conftest import BUILD, ROOT, SANITIZER_MARKS
 
@@ -23,6 +24,7 @@ class Home:
         for name in ("state", "run", "credentials"):
             os.mkdir(os.path.join(self.dir, name))
         self.processes = []
+        self.wrap = {}  # server -> words in front of its command: another network, another root
         self.write_conf(**settings)
         self.opctl("init", "--unowned")
         self.opctl("init", "--unowned", "--volatile")
@@ -48,7 +50,7 @@ class Home:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def command(self, server, *options):
-        return [os.path.join(BUILD, server, server), "--config", self.conf, *options]
+        return [*self.wrap.get(server, []), os.path.join(BUILD, server, server), "--config", self.conf, *options]
 
     def environment(self, **more):
         return {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": self.credentials,
@@ -107,6 +109,16 @@ class Process:
         finally:
             if connection is None:
                 own.close()
+
+    def post(self, path, form):
+        """(status, fields, JSON) of a form sent on a connection of its own."""
+        body = urlencode(form)
+        with self.connect() as connection:
+            connection.settimeout(60)
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                               f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            status, fields, reply = read_reply(connection)
+            return status, fields, json.loads(reply)
 
     def wait_ready(self, seconds=20):
         deadline = time.monotonic() + seconds
