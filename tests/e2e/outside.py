@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 
-from authlib.jose import JsonWebKey, jwt
+from authlib.jose import JsonWebKey, JsonWebSignature
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -199,8 +199,11 @@ class Signer:
         return jwk if self.kid is None else {**jwk, "kid": self.kid}
 
     def sign(self, claims, **header):
-        fields = {"alg": self.alg, **({} if self.kid is None else {"kid": self.kid}), **header}
-        return jwt.encode({k: v for k, v in fields.items() if v is not None}, claims, self.key).decode()
+        """A compact JWS with just these header fields, whatever they mean; one that is None is left out."""
+        fields = {"alg": self.alg, "kid": self.kid, **header}
+        algorithm = JsonWebSignature.ALGORITHMS_REGISTRY[self.alg]
+        signed = b64({k: v for k, v in fields.items() if v is not None}) + "." + b64(claims)
+        return signed + "." + b64(algorithm.sign(signed.encode(), algorithm.prepare_key(self.key)))
 
     def assertion(self, client_id, audience, header=None, **claims):
         """As client libraries make it; a claim that is None is left out."""

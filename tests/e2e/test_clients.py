@@ -9,9 +9,11 @@ import requests
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import JsonWebKey
 from authlib.jose import jwt as authlib_jwt
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 
 from conftest import ROOT, free_port
+from outside import Signer, jwks
 from person import Person, answer_of
 
 CALLBACK = "http://localhost:8090/callback"
@@ -21,6 +23,13 @@ AFTER = "http://localhost:8090/bye"
 def make_client(partita, method, *more):
     words = ["--public"] if method == "none" else ["--auth-method", method]
     return partita.add_client(f"Client {method}", CALLBACK, "--post-logout-redirect-uri", AFTER, *words, *more)
+
+
+def make_signing_client(partita, directory, signer):
+    path = os.path.join(str(directory), "jwks.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(jwks(signer), file)
+    return make_client(partita, "private_key_jwt", "--jwks", path)
 
 
 METHODS = ["client_secret_basic", "client_secret_post", "none"]
@@ -86,6 +95,21 @@ def test_authlib(partita_tls):
     assert session.get(metadata["userinfo_endpoint"]).json()["sub"] == claims["sub"]
     before = tokens["access_token"]
     assert session.refresh_token(metadata["token_endpoint"], refresh_token=tokens["refresh_token"])["access_token"] != before
+
+
+def test_authlib_with_a_key_of_its_own(partita_tls, tmp_path):
+    """PrivateKeyJWT as it comes: its assertions are good for an hour, of which the first minutes count."""
+    signer = Signer(kid=None, alg="RS256")
+    client = make_signing_client(partita_tls, tmp_path, signer)
+    endpoint = partita_tls.issuer + "/token"
+    session = OAuth2Session(client["client_id"], signer.key.as_pem(is_private=True), scope="openid offline_access", redirect_uri=CALLBACK,
+                            code_challenge_method="S256", token_endpoint_auth_method="private_key_jwt")
+    session.register_client_auth_method(PrivateKeyJWT(endpoint))
+    session.trust_env, session.verify = False, partita_tls.info["ca_file"]
+    url, state = session.create_authorization_url(partita_tls.issuer + "/authorize", nonce="the-nonce", code_verifier="v" * 48)
+    tokens = session.fetch_token(endpoint, authorization_response=Person(partita_tls).visit(url), state=state, code_verifier="v" * 48)
+    assert tokens["id_token"]
+    assert session.refresh_token(endpoint, refresh_token=tokens["refresh_token"])["access_token"] != tokens["access_token"]
 
 
 APACHE = """

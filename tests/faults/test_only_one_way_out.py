@@ -1,0 +1,124 @@
+"""Only op-async talks to the outside: what the kernel says of every server's sockets, at rest and while a fetch hangs."""
+import concurrent.futures
+import os
+import re
+import shutil
+import socket
+import tempfile
+
+import pytest
+import requests
+
+import outside
+from outside import ASSERTION_TYPE, Signer
+from person import sign_in
+from server_process import wait_until
+
+FAMILIES = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet", "netlink"]
+
+
+@pytest.fixture(scope="module")
+def world(start_partita):
+    directory = tempfile.mkdtemp(prefix="partita-outside-", dir="/tmp")
+    authority = outside.Authority(directory)
+    machine = outside.Machine(authority.server_context("localhost"))
+    partita = start_partita("--set", "op-async.outside_allowed=localhost", "--set", f"op-async.outside_ca_file={authority.path}",
+                            "--set", "op-async.fetch_timeout=20s", "--set", "op-async.fetch_stall_timeout=20s",
+                            "--set", "op-token.outside_wait=20s", "--instances", "op-token=2")
+    yield partita, machine
+    machine.close()
+    shutil.rmtree(directory)
+
+
+def inodes(pid):
+    """The socket inodes among a process's descriptors."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            match = re.match(r"socket:\[(\d+)\]$", os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            continue
+        if match:
+            found.add(match.group(1))
+    return found
+
+
+def table(pid, name):
+    """Lines of /proc/PID/net/NAME, as lists of words."""
+    try:
+        with open(f"/proc/{pid}/net/{name}", encoding="utf-8") as file:
+            return [line.split() for line in file.read().split("\n")[1:] if line]
+    except FileNotFoundError:
+        return []
+
+
+def sockets(pid):
+    """{family: [inode]} of the process; "unix", one of FAMILIES, or "unknown"."""
+    left = inodes(pid)
+    families = {}
+    for family in ["unix", *FAMILIES]:
+        column = {"unix": 6, "packet": 8, "netlink": 9}.get(family, 9)
+        mine = left & {words[column] for words in table(pid, family) if len(words) > column}
+        if mine:
+            families[family] = mine
+        left -= mine
+    if left:
+        families["unknown"] = left
+    return families
+
+
+def servers(partita):
+    return [(server["name"], server["pid"]) for server in partita.info["servers"]]
+
+
+def peers(pid, port):
+    return [words for words in table(pid, "tcp") + table(pid, "tcp6") if words[9] in inodes(pid) and words[2].endswith(f":{port:04X}")]
+
+
+def test_the_reader_of_sockets_can_see_one():
+    with socket.socket() as tcp, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        udp.bind(("::1", 0))
+        assert {"tcp", "udp6"} <= sockets(os.getpid()).keys()
+
+
+def test_at_rest_and_at_work_nobody_has_a_network_socket(world):
+    partita, _ = world
+    sign_in(partita, partita.info["client"], "openid offline_access")
+    requests.get(partita.issuer + "/.well-known/jwks.json", timeout=20)
+    assert {name for name, _ in servers(partita)} >= {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"}
+    for name, pid in servers(partita):
+        assert sockets(pid).keys() == {"unix"}, name
+
+
+def test_while_a_document_is_fetched_only_op_async_is_outside(world):
+    partita, machine = world
+    signer = Signer()
+    client = partita.opctl("client", "add", "--name", "Machine", "--grant", "client_credentials", "--auth-method", "private_key_jwt",
+                           "--jwks-uri", f"https://localhost:{machine.port}/jwks")["client_id"]
+
+    def until_told(served, connection):
+        while "/go" not in served.pages:
+            served.stopped.wait(0.02)
+        served.pages["/go"](served, connection)
+    machine.pages["/jwks"] = until_told
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(requests.post, partita.issuer + "/token", timeout=30, data={
+            "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": signer.assertion(client, partita.issuer)})
+        wait_until(lambda: machine.hits, 10)
+        outsiders = {name for name, pid in servers(partita) if peers(pid, machine.port)}
+        others = {name: sockets(pid).keys() for name, pid in servers(partita) if name != "op-async"}
+        machine.put("/go", outside.jwks(signer))
+        assert answer.result().status_code == 200
+    assert outsiders == {"op-async"}
+    assert all(families == {"unix"} for families in others.values()), others
+    wait_until(lambda: all(sockets(pid).keys() == {"unix"} for _, pid in servers(partita)), 5)
+
+
+def test_nobody_else_has_even_the_library(world):
+    partita, _ = world
+    for name, pid in servers(partita):
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            assert ("libcurl" in file.read()) == (name == "op-async"), name
