@@ -66,6 +66,19 @@ def world(tmp_path_factory):
     made.close()
 
 
+@pytest.fixture
+def own_world(tmp_path):
+    """A function that makes a world of the test's own, which is ended whatever becomes of the test."""
+    made = []
+
+    def make(**settings):
+        made.append(World(tmp_path, **settings))
+        return made[-1]
+    yield make
+    for world in made:
+        world.close()
+
+
 @pytest.fixture(scope="module")
 def short_world(tmp_path_factory):
     """Documents are fresh for a second, and failures are remembered for two."""
@@ -292,17 +305,16 @@ def test_loopback_is_not_reached_by_any_name_but_the_allowed_one(world, host):
     assert world.machine.connections == before
 
 
-def test_networks_can_be_allowed(tmp_path):
-    world = World(tmp_path, allowed="127.0.0.1/32")
+def test_networks_can_be_allowed(own_world):
+    world = own_world(allowed="127.0.0.1/32")
     signer = Signer()
     world.machine.put("/jwks", jwks(signer))
     for host in ("127.0.0.1", "localhost"):
         assert world.ask(world.client(world.url("/jwks", host)), signer)[0] == 200
-    world.close()
 
 
-def test_a_proxy_of_the_environment_is_not_used(tmp_path):
-    world = World(tmp_path)
+def test_a_proxy_of_the_environment_is_not_used(own_world):
+    world = own_world()
     proxy = outside.Machine(world.authority.server_context("localhost"))
     variables = {name: f"http://127.0.0.1:{proxy.port}" for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY")}
     world.async_.end()
@@ -311,13 +323,12 @@ def test_a_proxy_of_the_environment_is_not_used(tmp_path):
     client, _ = world.publishing_client(signer)
     assert world.ask(client, signer)[0] == 200 and proxy.connections == 0
     proxy.close()
-    world.close()
 
 
 # --- op-async itself ---
 
-def test_without_op_async_what_is_known_goes_on(tmp_path):
-    world = World(tmp_path, op_token__outside_wait="500ms")
+def test_without_op_async_what_is_known_goes_on(own_world):
+    world = own_world(op_token__outside_wait="500ms")
     signer = Signer()
     client, _ = world.publishing_client(signer)
     late, _ = world.publishing_client(signer)
@@ -327,13 +338,12 @@ def test_without_op_async_what_is_known_goes_on(tmp_path):
     assert put_off(world.ask(late, signer))
     world.home.start("op-async").wait_ready()
     wait_until(lambda: world.ask(late, signer)[0] == 200, 10)
-    world.close()
 
 
 @pytest.mark.parametrize("number, seconds", [(signal.SIGTERM, 5), (signal.SIGKILL, 25)])
-def test_another_instance_takes_over(tmp_path, number, seconds):
+def test_another_instance_takes_over(own_world, number, seconds):
     """At once what was given up in order, after a while what was not."""
-    world = World(tmp_path, op_token__outside_wait="30s")
+    world = own_world(op_token__outside_wait="30s")
     world.home.start("op-async").wait_ready()
     signer = Signer()
     client, path = world.publishing_client(signer)
@@ -346,7 +356,6 @@ def test_another_instance_takes_over(tmp_path, number, seconds):
         fetching.end(number)
         assert answer.result(seconds)[0] == 200
     assert world.hits(path) == 2
-    world.close()
 
 
 def tcp_peers(pid, port):
@@ -369,11 +378,10 @@ def tcp_peers(pid, port):
     return lines
 
 
-def test_two_instances_make_one_fetch(tmp_path):
-    world = World(tmp_path)
+def test_two_instances_make_one_fetch(own_world):
+    world = own_world()
     world.home.start("op-async").wait_ready()
     for _ in range(50):
         signer = Signer()
         client, path = world.publishing_client(signer)
         assert world.ask(client, signer)[0] == 200 and world.hits(path) == 1
-    world.close()

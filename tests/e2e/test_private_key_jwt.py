@@ -292,8 +292,9 @@ def test_a_change_by_the_operator_is_seen_on_the_next_request(world, partita, tm
     assert requests.post(world.url + "/token", data={"grant_type": "client_credentials"}, auth=(client, secret), timeout=30).status_code == 200
 
 
-def test_many_failures_are_asked_to_wait(partita, tmp_path):
+def test_many_failures_are_asked_to_wait(request, tmp_path):
     home = Home(op_token__client_secret_failures="3")
+    request.addfinalizer(home.close)
     for name in ("op-discovery", "op-token"):
         token = home.start(name).wait_ready()
     signer = Signer()
@@ -301,12 +302,12 @@ def test_many_failures_are_asked_to_wait(partita, tmp_path):
     form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
     statuses = [token.post("/token", {**form, "client_assertion": Signer("one").assertion(client, ISSUER)})[0] for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
-    home.close()
 
 
-def test_a_reboot_opens_no_window_for_replays(tmp_path):
+def test_a_reboot_opens_no_window_for_replays(request, tmp_path):
     """What was issued before guard was made might have been used already."""
     home = Home()
+    request.addfinalizer(home.close)
     discovery, token = (home.start(name).wait_ready() for name in ("op-discovery", "op-token"))
     signer = Signer()
     client = add(home, tmp_path, signer)["client_id"]
@@ -325,4 +326,3 @@ def test_a_reboot_opens_no_window_for_replays(tmp_path):
         status, _, body = token.post("/token", {**form, "client_assertion": assertion})
         assert (status, body["error"]) == (401, "invalid_client") and "before this server's start" in body["error_description"]
     assert token.post("/token", {**form, "client_assertion": signer.assertion(client, ISSUER)})[0] == 200
-    home.close()
