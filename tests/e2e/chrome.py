@@ -3,15 +3,28 @@ import os
 import tempfile
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.errorhandler import ErrorHandler
 from selenium.webdriver.support.ui import WebDriverWait
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AXE = os.path.join(HERE, "node_modules/axe-core/axe.min.js")
 SHOTS = os.environ.get("PARTITA_SCREENSHOTS")  # a directory: every look() is kept there
+
+
+class TellsStale(ErrorHandler):
+    """chromedriver knows two names for an element whose page has gone while it was asked; here it is one."""
+
+    def check_response(self, response):
+        try:
+            super().check_response(response)
+        except WebDriverException as error:
+            if "does not belong to the document" in (error.msg or ""):
+                raise StaleElementReferenceException(error.msg) from None
+            raise
 
 
 def open_chrome(dark=False, width=1100, height=900, scripts=True, cookies=True):
@@ -29,6 +42,7 @@ def open_chrome(dark=False, width=1100, height=900, scripts=True, cookies=True):
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver.error_handler = TellsStale()
     driver.set_page_load_timeout(30)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
     if width < 500:  # narrower than a window can be
