@@ -56,9 +56,19 @@ static const struct conf_item CONF[] = {
 static const struct kv_store STORES[] = {{KV_ASYNC, true}, {KV_REMOTE, true}, {KV_GUARD, true}, {KV_CLIENTS, false}};
 
 static const struct route ROUTES[] = {
-    {HTTP_POST, "/device_authorization", device_authorization_handle, REQUEST_MAX, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
-    {HTTP_GET | HTTP_POST, "/device", device_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE},
-    {HTTP_GET, "/device/qr", device_qr_handle, 0, CALLER_NOBODY, CORS_NONE},
+    {HTTP_POST, "/device_authorization", device_authorization_handle, REQUEST_MAX, CALLER_CLIENT, CORS_CLIENT_ORIGINS,
+     "Codes for a device (RFC 8628)."},
+    {HTTP_GET | HTTP_POST, "/device", device_handle, FORM_MAX, CALLER_NOBODY, CORS_NONE,
+     "The page on which a device's code is typed (RFC 8628)."},
+    {HTTP_GET, "/device/qr", device_qr_handle, 0, CALLER_NOBODY, CORS_NONE, "verification_uri_complete as a picture."},
+};
+
+static const struct metric METRICS[] = {
+    {"partita_device_requests_total", "Codes given to devices."},
+    {"partita_user_codes_wrong_total", "Wrong codes that people typed."},
+    {"partita_user_codes_throttled_total", "Codes refused unlooked at, after too many wrong ones."},
+    {"partita_documents_fetched_total", "Documents fetched from outside."},
+    {"partita_documents_failed_total", "Fetches that failed."},
 };
 
 static struct remote *remote;
@@ -88,6 +98,8 @@ int main(int argc, char **argv)
         .store_count = sizeof STORES / sizeof *STORES,
         .routes = ROUTES,
         .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .metrics = METRICS,
+        .metric_count = sizeof METRICS / sizeof *METRICS,
         .not_found = device_not_found,
         .start = start,
         .stop = stop,

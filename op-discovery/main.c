@@ -33,11 +33,21 @@ static const struct conf_item CONF[] = {
 static const struct kv_store STORES[] = {{KV_JWKS, true}, {KV_KEYS, true}};
 
 static const struct route ROUTES[] = {
-    {HTTP_GET, "/.well-known/openid-configuration", metadata_handle, 0, CALLER_BEARER, CORS_ANYONE},
-    {HTTP_GET, "/.well-known/openid-configuration/*", metadata_handle_inserted, 0, CALLER_BEARER, CORS_ANYONE},
-    {HTTP_GET, "/.well-known/oauth-authorization-server", metadata_handle, 0, CALLER_BEARER, CORS_ANYONE},
-    {HTTP_GET, "/.well-known/oauth-authorization-server/*", metadata_handle_inserted, 0, CALLER_BEARER, CORS_ANYONE},
-    {HTTP_GET, "/.well-known/jwks.json", jwks_handle, 0, CALLER_BEARER, CORS_ANYONE},
+    {HTTP_GET, "/.well-known/openid-configuration", metadata_handle, 0, CALLER_ANYONE, CORS_ANYONE,
+     "Provider metadata (OpenID Connect Discovery 1.0)."},
+    {HTTP_GET, "/.well-known/openid-configuration/*", metadata_handle_inserted, 0, CALLER_ANYONE, CORS_ANYONE,
+     "The same where an issuer with a path puts it (RFC 8615)."},
+    {HTTP_GET, "/.well-known/oauth-authorization-server", metadata_handle, 0, CALLER_ANYONE, CORS_ANYONE,
+     "Provider metadata (RFC 8414)."},
+    {HTTP_GET, "/.well-known/oauth-authorization-server/*", metadata_handle_inserted, 0, CALLER_ANYONE, CORS_ANYONE,
+     "The same where an issuer with a path puts it (RFC 8414)."},
+    {HTTP_GET, "/.well-known/jwks.json", jwks_handle, 0, CALLER_ANYONE, CORS_ANYONE,
+     "The keys that verify tokens (RFC 7517)."},
+};
+
+static const struct metric METRICS[] = {
+    {"partita_key_changes_total", "Signing keys made, made current, retired or removed."},
+    {"partita_key_failures_total", "Attempts to do so that failed."},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -81,6 +91,8 @@ int main(int argc, char **argv)
         .store_count = sizeof STORES / sizeof *STORES,
         .routes = ROUTES,
         .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .metrics = METRICS,
+        .metric_count = sizeof METRICS / sizeof *METRICS,
         .check_conf = discovery_check,
         .start = start,
         .not_ready = not_ready,

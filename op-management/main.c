@@ -28,10 +28,18 @@ static const struct kv_store STORES[] = {
 };
 
 static const struct route ROUTES[] = {
-    {HTTP_POST, "/introspect", introspect_handle, 16 * 1024, CALLER_CLIENT, CORS_NONE},
-    {HTTP_POST, "/revoke", revoke_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
-    {HTTP_POST, "/register", register_handle, 32 * 1024, CALLER_BEARER, CORS_NONE},
-    {HTTP_GET | HTTP_PUT | HTTP_DELETE, "/register/*", registration_handle, 32 * 1024, CALLER_BEARER, CORS_NONE},
+    {HTTP_POST, "/introspect", introspect_handle, 16 * 1024, CALLER_CLIENT, CORS_NONE,
+     "Whether a token is good, and what it says (RFC 7662)."},
+    {HTTP_POST, "/revoke", revoke_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS, "Ends a token (RFC 7009)."},
+    {HTTP_POST, "/register", register_handle, 32 * 1024, CALLER_BEARER, CORS_NONE,
+     "Registers a client (RFC 7591, OpenID Connect Dynamic Client Registration 1.0)."},
+    {HTTP_GET | HTTP_PUT | HTTP_DELETE, "/register/*", registration_handle, 32 * 1024, CALLER_BEARER, CORS_NONE,
+     "Shows, replaces and ends a registration (RFC 7592)."},
+};
+
+static const struct metric METRICS[] = {
+    {"partita_tokens_revoked_total", "Tokens that a client ended at /revoke."},
+    {"partita_clients_registered_total", "Clients registered at /register."},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -51,6 +59,8 @@ int main(int argc, char **argv)
         .store_count = sizeof STORES / sizeof *STORES,
         .routes = ROUTES,
         .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .metrics = METRICS,
+        .metric_count = sizeof METRICS / sizeof *METRICS,
         .start = start,
     };
     return server_run(&description, argc, argv);

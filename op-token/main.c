@@ -17,7 +17,13 @@ static const struct kv_store STORES[] = {
 };
 
 static const struct route ROUTES[] = {
-    {HTTP_POST, "/token", token_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS},
+    {HTTP_POST, "/token", token_handle, 16 * 1024, CALLER_CLIENT, CORS_CLIENT_ORIGINS,
+     "Tokens for a grant (RFC 6749)."},
+};
+
+static const struct metric METRICS[] = {
+    {"partita_codes_replayed_total", "Authorization codes used again, whose tokens were ended for it."},
+    {"partita_refresh_tokens_replayed_total", "Refresh tokens used again too late, whose families were ended for it."},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -55,6 +61,8 @@ int main(int argc, char **argv)
         .store_count = sizeof STORES / sizeof *STORES,
         .routes = ROUTES,
         .route_count = sizeof ROUTES / sizeof *ROUTES,
+        .metrics = METRICS,
+        .metric_count = sizeof METRICS / sizeof *METRICS,
         .start = start,
         .not_ready = not_ready,
     };

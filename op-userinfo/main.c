@@ -7,7 +7,8 @@ static const struct kv_store STORES[] = {
 };
 
 static const struct route ROUTES[] = {
-    {HTTP_GET | HTTP_POST, "/userinfo", userinfo_handle, 16 * 1024, CALLER_BEARER, CORS_CLIENT_ORIGINS},
+    {HTTP_GET | HTTP_POST, "/userinfo", userinfo_handle, 16 * 1024, CALLER_BEARER, CORS_CLIENT_ORIGINS,
+     "Claims about the person of an access token (OpenID Connect Core 1.0, section 5.3)."},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "runtime/admin.h"
 
 static const char DEFAULT_CONFIG[] = "/etc/partita/partita.conf";
 
@@ -58,14 +59,35 @@ enum op_err arguments_read(const void *ctx, int argc, char **argv, struct argume
     return OP_OK;
 }
 
+static void add_route(const void *ctx, struct buf *out, const struct route *route)
+{
+    buf_printf(out, "  %s %s\n      %s\n      For %s", route_methods_text(ctx, route->methods), route->path, route->what,
+               route_caller_text(route->caller));
+    if (route->cors != CORS_NONE)
+        buf_printf(out, ", also from %s", route_cors_text(route->cors));
+    if (route->body_max != 0)
+        buf_printf(out, "; takes up to %zu KiB", route->body_max / 1024);
+    buf_add(out, ".\n");
+}
+
 static void add_routes(const void *ctx, struct buf *out, const struct server_description *d)
 {
     buf_add(out, "Serves:\n");
     for (size_t i = 0; i < d->route_count; i++)
-        buf_printf(out, "  %s\n      %s.\n", d->routes[i].path, route_methods_text(ctx, d->routes[i].methods));
-    buf_add(out, "  /.live\n      GET. 200 while the process runs.\n"
-                 "  /.ready\n      GET. 200 when requests can be answered, else 503 and why not.\n"
-                 "  /.metrics\n      GET. Counters for Prometheus.\n\n");
+        add_route(ctx, out, &d->routes[i]);
+    for (size_t i = 0; i < ADMIN_ROUTE_COUNT; i++)
+        add_route(ctx, out, &ADMIN_ROUTES[i]);
+    buf_add(out, "\n");
+}
+
+static void add_metrics(struct buf *out, const struct server_description *d)
+{
+    if (d->metric_count == 0)
+        return;
+    buf_add(out, "Counts:\n");
+    for (size_t i = 0; i < d->metric_count; i++)
+        buf_printf(out, "  %s\n      %s\n", d->metrics[i].name, d->metrics[i].help);
+    buf_add(out, "\n");
 }
 
 static void add_stores(struct buf *out, const struct server_description *d)
@@ -73,7 +95,7 @@ static void add_stores(struct buf *out, const struct server_description *d)
     buf_add(out, "Environments:\n");
     for (size_t i = 0; i < d->store_count; i++)
         buf_printf(out, "  %s\n      %s, %s.\n", kv_env_name(d->stores[i].env), d->stores[i].write ? "writes" : "reads",
-                   kv_env_is_volatile(d->stores[i].env) ? "in runtime_dir" : "in state_dir");
+                   kv_env_is_volatile(d->stores[i].env) ? "volatile, in runtime_dir" : "durable, in state_dir");
     buf_add(out, "\n");
 }
 
@@ -96,6 +118,7 @@ char *arguments_help(const void *ctx, const struct server_description *d)
                DEFAULT_CONFIG);
     add_routes(ctx, &out, d);
     add_stores(&out, d);
+    add_metrics(&out, d);
     struct conf_section sections[3] = {{d->name, d->conf, d->conf_count, false}, SETTINGS_SECTION};
     if (d->foreign_conf != NULL)
         sections[2] = *d->foreign_conf;

@@ -25,6 +25,7 @@ struct latency {
 
 struct counter {
     const char *name;
+    const char *help; /* NULL: never declared */
     uint64_t value;
 };
 
@@ -66,16 +67,25 @@ void metrics_request(const char *endpoint, int status, const char *error, int64_
     latency->count++;
 }
 
+static struct counter *counter_of(const char *name)
+{
+    for (size_t i = 0; i < counters_count; i++)
+        if (strcmp(counters[i].name, name) == 0)
+            return &counters[i];
+    counters = mem_grow(NULL, counters, struct counter, counters_count + 1);
+    counters[counters_count] = (struct counter){.name = name};
+    return &counters[counters_count++];
+}
+
+void metrics_declare(const struct metric *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        counter_of(table[i].name)->help = table[i].help;
+}
+
 void metrics_count(const char *name, uint64_t by)
 {
-    for (size_t i = 0; i < counters_count; i++) {
-        if (strcmp(counters[i].name, name) == 0) {
-            counters[i].value += by;
-            return;
-        }
-    }
-    counters = mem_grow(NULL, counters, struct counter, counters_count + 1);
-    counters[counters_count++] = (struct counter){name, by};
+    counter_of(name)->value += by;
 }
 
 static void add_latency(struct buf *out, const struct latency *l)
@@ -107,9 +117,12 @@ char *metrics_text(const void *ctx)
                       "# TYPE partita_request_duration_seconds histogram\n");
     for (size_t i = 0; i < latencies_count; i++)
         add_latency(&out, &latencies[i]);
-    for (size_t i = 0; i < counters_count; i++)
+    for (size_t i = 0; i < counters_count; i++) {
+        if (counters[i].help != NULL)
+            buf_printf(&out, "# HELP %s %s\n", counters[i].name, counters[i].help);
         buf_printf(&out, "# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].name,
                    (unsigned long long)counters[i].value);
+    }
     return buf_string(&out);
 }
 

@@ -5,7 +5,15 @@
 
 /* endpoint and error are static or long-lived strings of a small set; error is NULL when there is none to name. */
 void metrics_request(const char *endpoint, int status, const char *error, int64_t microseconds);
-/* Adds to a named counter: metrics_count("partita_passwords_verified_total", 1). The name is static. */
+/* A server's own counter: "partita_tokens_revoked_total", and one sentence on what it counts. */
+struct metric {
+    const char *name;
+    const char *help;
+};
+/* Shows these counters from now on, at 0 until something is counted: what has not happened yet is told from what is not
+ * counted. The table is static. */
+void metrics_declare(const struct metric *table, size_t count);
+/* Adds to a named counter, declared or not: metrics_count("partita_tokens_revoked_total", 1). The name is static. */
 void metrics_count(const char *name, uint64_t by);
 /* Everything counted so far, owned by ctx. */
 char *metrics_text(const void *ctx);

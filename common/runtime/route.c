@@ -60,6 +60,36 @@ struct route_cors_plan route_cors_decide(enum route_cors cors, enum http_method 
     return plan;
 }
 
+const char *route_caller_text(enum route_caller caller)
+{
+    switch (caller) {
+    case CALLER_NOBODY:
+        return "people";
+    case CALLER_CLIENT:
+        return "clients";
+    case CALLER_BEARER:
+        return "holders of a token";
+    case CALLER_ANYONE:
+        return "everybody";
+    case CALLER_OPERATOR:
+        return "the operator, on the server's socket";
+    }
+    return "";
+}
+
+const char *route_cors_text(enum route_cors cors)
+{
+    switch (cors) {
+    case CORS_NONE:
+        return "no other origin";
+    case CORS_ANYONE:
+        return "pages of any origin";
+    case CORS_CLIENT_ORIGINS:
+        return "pages at the origins of registered redirect URIs";
+    }
+    return "";
+}
+
 char *route_methods_text(const void *ctx, unsigned methods)
 {
     static const struct {

@@ -4,7 +4,13 @@
 #include "store/kv.h"
 
 /* Who may call: for errors and documentation; handlers authenticate. */
-enum route_caller { CALLER_NOBODY, CALLER_CLIENT, CALLER_BEARER };
+enum route_caller {
+    CALLER_NOBODY,   /* no program: people with a browser, whose errors are pages */
+    CALLER_CLIENT,   /* a client that authenticates, as it is registered */
+    CALLER_BEARER,   /* who sends a bearer token */
+    CALLER_ANYONE,   /* any program, unauthenticated */
+    CALLER_OPERATOR, /* who reaches the socket itself, behind the balancer */
+};
 enum route_cors {
     CORS_NONE,
     CORS_ANYONE,         /* Access-Control-Allow-Origin: * */
@@ -18,6 +24,7 @@ struct route {
     size_t body_max;     /* bytes */
     enum route_caller caller;
     enum route_cors cors;
+    const char *what; /* one sentence for --help and the documentation, with the specification it is from */
 };
 
 /* Several rows may have one path, each with methods of its own; their cors is the same. */
@@ -48,12 +55,16 @@ struct route_cors_plan {
 struct route_cors_plan route_cors_decide(enum route_cors cors, enum http_method method, const char *origin,
                                          bool origin_known, bool asks_method);
 
+/* "clients; pages at the origins of redirect URIs", for documentation. Static. */
+const char *route_caller_text(enum route_caller caller);
+const char *route_cors_text(enum route_cors cors);
+
 /* "GET, HEAD, OPTIONS", owned by ctx. */
 char *route_methods_text(const void *ctx, unsigned methods);
 
 /* The head and request hooks of http.h; arg is the struct route_table. kv may be NULL where no route
  * is CORS_CLIENT_ORIGINS. Unknown path 404, wrong method 405 with Allow, body over body_max 413; as
- * JSON {error, error_description} for CALLER_CLIENT and CALLER_BEARER (a 413 only where the length was
+ * JSON {error, error_description} for all but CALLER_NOBODY (a 413 only where the length was
  * announced: one that shows while chunks arrive is plain text from http.c); `not_found` (may be NULL: JSON
  * too) renders the 404 and 405 of the rest as a page. Never with credentials. */
 long route_head(struct http_request *req, void *table);

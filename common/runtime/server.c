@@ -15,7 +15,6 @@
 #include "runtime/arguments.h"
 #include "runtime/limit.h"
 #include "runtime/listen.h"
-#include "runtime/metrics.h"
 #include "runtime/trouble.h"
 #include "store/environment.h"
 
@@ -340,6 +339,7 @@ static void make_http(struct server *server)
                             settings.trusted_proxies.count);
     struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready};
     admin_setup(&admin);
+    metrics_declare(d->metrics, d->metric_count);
 }
 
 static bool listen_on(struct server *server, const char **ret_why)

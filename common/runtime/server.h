@@ -5,6 +5,7 @@
  * Its own routes /.live, /.ready and /.metrics are served beside the description's. */
 #include "runtime/conf.h"
 #include "runtime/http.h"
+#include "runtime/metrics.h"
 #include "runtime/route.h"
 #include "runtime/settings.h"
 #include "store/kv.h"
@@ -21,6 +22,8 @@ struct server_description {
     size_t store_count;
     const struct route *routes;
     size_t route_count;
+    const struct metric *metrics; /* what it counts itself */
+    size_t metric_count;
     /* All the hooks may be NULL. check_conf judges settings that must fit each other, once all are
      * read (also for --check-config): NULL, or what is wrong (static text). */
     const char *(*check_conf)(void);

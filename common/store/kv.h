@@ -98,7 +98,7 @@ must_check enum op_err kv_watch(struct kv *kv, enum kv_env env, kv_bell *callbac
 struct kv_stats {
     uint64_t map_bytes, used_bytes;
     uint64_t commits, works, full_errors; /* this process's; works: those that were committed */
-    unsigned queue_length, readers;       /* readers: slots in use, of all processes */
+    uint64_t queue_length, readers;       /* readers: slots in use, of all processes */
 };
 /* OP_ABSENT: env is not open. */
 must_check enum op_err kv_stats(struct kv *kv, enum kv_env env, struct kv_stats *ret);

@@ -76,7 +76,7 @@ def test_every_server_tells_its_version_and_its_tables(home, server):
     done = home.run(server, "--version")
     assert done.returncode == 0 and done.stdout.startswith(server + " ")
     text = home.run(server, "--help").stdout
-    for heading in ("Usage:", "Options:", "Serves:", "Environments:", "Settings of [all]:", "Exit status:"):
+    for heading in ("Usage:", "Options:", "Serves:", "Environments:", "Settings of [all]:", "Signals:", "Exit status:"):
         assert "\n" + heading + "\n" in text, heading
     manual = subprocess.run([os.path.join(os.path.dirname(__file__), "../../docs/manual"), os.path.join(BUILD, server, server)],
                             capture_output=True, text=True, check=True).stdout

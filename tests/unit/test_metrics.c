@@ -80,6 +80,21 @@ static void nothing_counted_is_an_empty_text(void **state)
     talloc_free(ctx);
 }
 
+static void what_was_declared_shows_before_it_is_counted(void **state)
+{
+    (void)state;
+    static const struct metric TABLE[] = {{"partita_codes_total", "Codes."}, {"partita_tokens_total", "Tokens."}};
+    metrics_count("partita_tokens_total", 2);
+    metrics_declare(TABLE, 2);
+    void *ctx = mem_root("test");
+    char *text = metrics_text(ctx);
+    has_line(text, "# HELP partita_codes_total Codes.\n# TYPE partita_codes_total counter\npartita_codes_total 0");
+    has_line(text, "# HELP partita_tokens_total Tokens.\n# TYPE partita_tokens_total counter\npartita_tokens_total 2");
+    metrics_count("partita_codes_total", 1);
+    has_line(metrics_text(ctx), "partita_codes_total 1");
+    talloc_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +102,7 @@ int main(void)
         cmocka_unit_test_setup(requests_are_counted_by_endpoint_status_and_error, forget),
         cmocka_unit_test_setup(latencies_fall_into_cumulative_buckets, forget),
         cmocka_unit_test_setup(counters_add_up, forget),
+        cmocka_unit_test_setup(what_was_declared_shows_before_it_is_counted, forget),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }
