@@ -16,8 +16,6 @@ static void *from_key(const void *ctx, struct bytes key)
     return client;
 }
 
-static const struct repository CLIENTS = {&TABLE_CLIENTS, &rec__client__descriptor, from_key};
-
 static struct bytes origin_key(const void *ctx, const char *origin, const char *client_id)
 {
     size_t id_len = strlen(client_id);
@@ -27,35 +25,41 @@ static struct bytes origin_key(const void *ctx, const char *origin, const char *
     return bytes_from(key, DIGEST_SHA256_LEN + id_len);
 }
 
-static void index_origins(struct kv_txn *txn, const Rec__Client *client, bool add)
+static void derive_origins(struct bytes key, const void *record, int64_t expires_at, struct repository_lines *lines)
 {
-    void *scratch = mem_root("index_origins");
+    (void)expires_at;
+    const Rec__Client *client = record;
+    void *scratch = mem_root("derive_origins");
+    char *client_id = mem_strndup(scratch, (const char *)key.data, key.len);
     for (size_t i = 0; i < client->n_redirect_uris; i++) {
-        char *origin;
-        if (uri_origin(scratch, client->redirect_uris[i], &origin) != OP_OK)
-            continue; /* a private-use scheme has no origin */
-        struct bytes key = origin_key(scratch, origin, client->client_id);
-        if (add)
-            kv_put(txn, &TABLE_CLIENT_ORIGINS, key, bytes_of(NULL), 0);
-        else
-            kv_delete(txn, &TABLE_CLIENT_ORIGINS, key);
+        char *origin; /* a private-use scheme has none */
+        if (uri_origin(scratch, client->redirect_uris[i], &origin) == OP_OK)
+            repository_add_line(lines, origin_key(scratch, origin, client_id), bytes_of(NULL), 0);
     }
     talloc_free(scratch);
 }
 
+static struct bytes origin_target(struct bytes key, struct bytes value)
+{
+    (void)value;
+    return key.len > DIGEST_SHA256_LEN ? bytes_from(key.data + DIGEST_SHA256_LEN, key.len - DIGEST_SHA256_LEN)
+                                       : bytes_of(NULL);
+}
+
+static const struct repository_index INDEXES[] = {{&TABLE_CLIENT_ORIGINS, derive_origins, origin_target}};
+const struct repository REPOSITORY_CLIENTS = {
+    &TABLE_CLIENTS, &rec__client__descriptor, from_key, REPOSITORY_INDEXES(INDEXES)};
+
 enum op_err clients_get(struct kv_txn *txn, const void *ctx, const char *client_id, Rec__Client **ret)
 {
-    return repository_get(txn, &CLIENTS, bytes_of(client_id), ctx, ret);
+    return repository_get(txn, &REPOSITORY_CLIENTS, bytes_of(client_id), ctx, ret);
 }
 
 enum op_err clients_insert(struct kv_txn *txn, Rec__Client *client)
 {
     client->has_version = true;
     client->version = 1;
-    enum op_err err = repository_insert(txn, &CLIENTS, bytes_of(client->client_id), client, 0);
-    if (err == OP_OK)
-        index_origins(txn, client, true);
-    return err;
+    return repository_insert(txn, &REPOSITORY_CLIENTS, bytes_of(client->client_id), client, 0);
 }
 
 enum op_err clients_update(struct kv_txn *txn, Rec__Client *client)
@@ -65,30 +69,17 @@ enum op_err clients_update(struct kv_txn *txn, Rec__Client *client)
     enum op_err err = clients_get(txn, scratch, client->client_id, &stored);
     if (err == OP_OK && stored->version != client->version)
         err = OP_MISMATCH;
-    if (err != OP_OK)
-        goto out;
-    client->version++;
-    err = repository_put(txn, &CLIENTS, bytes_of(client->client_id), client, 0);
-    if (err != OP_OK)
-        goto out;
-    index_origins(txn, stored, false);
-    index_origins(txn, client, true);
-out:
+    if (err == OP_OK) {
+        client->version++;
+        err = repository_put(txn, &REPOSITORY_CLIENTS, bytes_of(client->client_id), client, 0);
+    }
     talloc_free(scratch);
     return err;
 }
 
 enum op_err clients_delete(struct kv_txn *txn, const char *client_id)
 {
-    void *scratch = mem_root("clients_delete");
-    Rec__Client *stored;
-    enum op_err err = repository_get_any(txn, &CLIENTS, bytes_of(client_id), scratch, &stored);
-    if (err == OP_OK)
-        index_origins(txn, stored, false);
-    if (err == OP_OK || err == OP_BROKEN)
-        err = kv_delete(txn, &TABLE_CLIENTS, bytes_of(client_id));
-    talloc_free(scratch);
-    return err;
+    return repository_delete(txn, &REPOSITORY_CLIENTS, bytes_of(client_id));
 }
 
 /* The clients of one origin, one after another, until one that counts. */
@@ -131,5 +122,5 @@ bool clients_know_origin(struct kv_txn *txn, const char *origin)
 enum op_err clients_list(struct kv_txn *txn, const void *ctx, const char *after, size_t limit, Rec__Client ***ret,
                          size_t *ret_count)
 {
-    return repository_list(txn, &CLIENTS, bytes_of(NULL), bytes_of(after), limit, ctx, ret, ret_count);
+    return repository_list(txn, &REPOSITORY_CLIENTS, bytes_of(NULL), bytes_of(after), limit, ctx, ret, ret_count);
 }

@@ -4,19 +4,19 @@
 #include "store/repository.h"
 #include "store/tables.h"
 
-static const struct repository CODES = {&TABLE_CODES, &rec__code__descriptor, NULL};
-static const struct repository SPENT_CODES = {&TABLE_SPENT_CODES, &rec__spent_code__descriptor, NULL};
+const struct repository REPOSITORY_CODES = {&TABLE_CODES, &rec__code__descriptor, NULL};
+const struct repository REPOSITORY_SPENT_CODES = {&TABLE_SPENT_CODES, &rec__spent_code__descriptor, NULL};
 
 enum op_err codes_insert(struct kv_txn *txn, const char *code, const Rec__Code *record)
 {
     uint8_t key[DIGEST_SHA256_LEN];
     digest_sha256(bytes_of(code), key);
-    return repository_insert(txn, &CODES, bytes_from(key, sizeof key), record, record->expires_at);
+    return repository_insert(txn, &REPOSITORY_CODES, bytes_from(key, sizeof key), record, record->expires_at);
 }
 
 enum op_err codes_get(struct kv_txn *txn, const void *ctx, const char *code, Rec__Code **ret)
 {
-    return repository_get(txn, &CODES, digest_sha256_of(ctx, code), ctx, ret);
+    return repository_get(txn, &REPOSITORY_CODES, digest_sha256_of(ctx, code), ctx, ret);
 }
 
 enum op_err codes_take(struct kv_txn *txn, const void *ctx, const char *code, struct bytes family_id,
@@ -24,7 +24,7 @@ enum op_err codes_take(struct kv_txn *txn, const void *ctx, const char *code, st
 {
     struct bytes key = digest_sha256_of(ctx, code);
     Rec__Code *record;
-    enum op_err err = repository_get(txn, &CODES, key, ctx, &record);
+    enum op_err err = repository_get(txn, &REPOSITORY_CODES, key, ctx, &record);
     if (err == OP_OK)
         err = kv_delete(txn, &TABLE_CODES, key);
     if (err != OP_OK)
@@ -35,7 +35,7 @@ enum op_err codes_take(struct kv_txn *txn, const void *ctx, const char *code, st
     spent->family_id = (ProtobufCBinaryData){.len = id.len, .data = (uint8_t *)id.data};
     if (record->grant != NULL)
         spent->client_id = record->grant->client_id;
-    err = repository_put(txn, &SPENT_CODES, key, spent, tombstone_expires_at);
+    err = repository_put(txn, &REPOSITORY_SPENT_CODES, key, spent, tombstone_expires_at);
     if (err == OP_OK)
         *ret = record;
     return err;
@@ -43,5 +43,5 @@ enum op_err codes_take(struct kv_txn *txn, const void *ctx, const char *code, st
 
 enum op_err codes_get_spent(struct kv_txn *txn, const void *ctx, const char *code, Rec__SpentCode **ret)
 {
-    return repository_get(txn, &SPENT_CODES, digest_sha256_of(ctx, code), ctx, ret);
+    return repository_get(txn, &REPOSITORY_SPENT_CODES, digest_sha256_of(ctx, code), ctx, ret);
 }

@@ -17,12 +17,12 @@ static void *from_key(const void *ctx, struct bytes key)
     return consent;
 }
 
-static const struct repository CONSENTS = {&TABLE_CONSENTS, &rec__consent__descriptor, from_key};
+const struct repository REPOSITORY_CONSENTS = {&TABLE_CONSENTS, &rec__consent__descriptor, from_key};
 
 enum op_err consents_get(struct kv_txn *txn, const void *ctx, const char *user_id, const char *client_id,
                          Rec__Consent **ret)
 {
-    return repository_get(txn, &CONSENTS, repository_owned_key(ctx, user_id, bytes_of(client_id)), ctx, ret);
+    return repository_get(txn, &REPOSITORY_CONSENTS, repository_owned_key(ctx, user_id, bytes_of(client_id)), ctx, ret);
 }
 
 enum op_err consents_put(struct kv_txn *txn, const Rec__Consent *consent)
@@ -30,9 +30,9 @@ enum op_err consents_put(struct kv_txn *txn, const Rec__Consent *consent)
     void *scratch = mem_root("consents_put");
     struct bytes key = repository_owned_key(scratch, consent->user_id, bytes_of(consent->client_id));
     Rec__Consent *stored;
-    enum op_err err = repository_get(txn, &CONSENTS, key, scratch, &stored);
+    enum op_err err = repository_get(txn, &REPOSITORY_CONSENTS, key, scratch, &stored);
     if (err == OP_OK || err == OP_ABSENT)
-        err = repository_put(txn, &CONSENTS, key, consent, 0);
+        err = repository_put(txn, &REPOSITORY_CONSENTS, key, consent, 0);
     talloc_free(scratch);
     return err;
 }
@@ -42,13 +42,13 @@ enum op_err consents_withdraw(struct kv_txn *txn, const char *user_id, const cha
     void *scratch = mem_root("consents_withdraw");
     struct bytes key = repository_owned_key(scratch, user_id, bytes_of(client_id));
     Rec__Consent *consent;
-    enum op_err err = repository_get_any(txn, &CONSENTS, key, scratch, &consent);
+    enum op_err err = repository_get_any(txn, &REPOSITORY_CONSENTS, key, scratch, &consent);
     if (err == OP_OK) {
         consent->has_withdrawn = true;
         consent->withdrawn = true;
         consent->has_since = true;
         consent->since = since;
-        err = repository_put(txn, &CONSENTS, key, consent, 0);
+        err = repository_put(txn, &REPOSITORY_CONSENTS, key, consent, 0);
     }
     talloc_free(scratch);
     return err;
@@ -67,5 +67,5 @@ enum op_err consents_list_of_user(struct kv_txn *txn, const void *ctx, const cha
                                   Rec__Consent ***ret, size_t *ret_count)
 {
     struct bytes prefix = repository_owned_key(ctx, user_id, bytes_of(NULL));
-    return repository_list(txn, &CONSENTS, prefix, bytes_of(NULL), limit, ctx, ret, ret_count);
+    return repository_list(txn, &REPOSITORY_CONSENTS, prefix, bytes_of(NULL), limit, ctx, ret, ret_count);
 }

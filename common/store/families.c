@@ -22,7 +22,17 @@ static void *from_key(const void *ctx, struct bytes key)
     return family;
 }
 
-static const struct repository FAMILIES = {&TABLE_FAMILIES, &rec__family__descriptor, from_key};
+static void derive_user(struct bytes key, const void *record, int64_t expires_at, struct repository_lines *lines)
+{
+    const Rec__Family *family = record;
+    const char *user_id = family->grant == NULL ? NULL : family->grant->user_id;
+    if (user_id != NULL)
+        repository_add_line(lines, repository_owned_key(lines->ctx, user_id, key), bytes_of(NULL), expires_at);
+}
+
+static const struct repository_index INDEXES[] = {{&TABLE_USER_FAMILIES, derive_user, repository_target_owned}};
+const struct repository REPOSITORY_FAMILIES = {
+    &TABLE_FAMILIES, &rec__family__descriptor, from_key, REPOSITORY_INDEXES(INDEXES)};
 
 static struct bytes id_of(const Rec__Family *family)
 {
@@ -36,37 +46,24 @@ static int64_t expiry_of(const struct kv_txn *txn, const Rec__Family *family)
     return end > mark ? end : mark;
 }
 
-static enum op_err index_user(struct kv_txn *txn, const Rec__Family *family)
-{
-    if (family->grant == NULL || family->grant->user_id == NULL)
-        return OP_OK;
-    void *scratch = mem_root("families_index_user");
-    struct bytes key = repository_owned_key(scratch, family->grant->user_id, id_of(family));
-    enum op_err err = kv_put(txn, &TABLE_USER_FAMILIES, key, bytes_of(NULL), expiry_of(txn, family));
-    talloc_free(scratch);
-    return err;
-}
-
 static enum op_err write_family(struct kv_txn *txn, const Rec__Family *family)
 {
-    enum op_err err = repository_put(txn, &FAMILIES, id_of(family), family, expiry_of(txn, family));
-    return err != OP_OK ? err : index_user(txn, family);
+    return repository_put(txn, &REPOSITORY_FAMILIES, id_of(family), family, expiry_of(txn, family));
 }
 
 enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
 {
-    return repository_get(txn, &FAMILIES, family_id, ctx, ret);
+    return repository_get(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
 }
 
 enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
 {
-    return repository_get_any(txn, &FAMILIES, family_id, ctx, ret);
+    return repository_get_any(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
 }
 
 enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family)
 {
-    enum op_err err = repository_insert(txn, &FAMILIES, id_of(family), family, expiry_of(txn, family));
-    return err != OP_OK ? err : index_user(txn, family);
+    return repository_insert(txn, &REPOSITORY_FAMILIES, id_of(family), family, expiry_of(txn, family));
 }
 
 enum op_err families_update(struct kv_txn *txn, const Rec__Family *family)
@@ -84,7 +81,7 @@ enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char
 {
     void *scratch = mem_root("families_kill");
     Rec__Family *family;
-    enum op_err err = repository_get_any(txn, &FAMILIES, family_id, scratch, &family);
+    enum op_err err = repository_get_any(txn, &REPOSITORY_FAMILIES, family_id, scratch, &family);
     if (err == OP_ABSENT || err == OP_BROKEN) {
         family = records_new(scratch, &rec__family__descriptor);
         family->has_family_id = true;
@@ -106,11 +103,11 @@ enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char
 enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
                                   Rec__Family ***ret, size_t *ret_count)
 {
-    return repository_list_owned(txn, &FAMILIES, &TABLE_USER_FAMILIES, user_id, limit, ctx, ret, ret_count);
+    return repository_list_owned(txn, &REPOSITORY_FAMILIES, &TABLE_USER_FAMILIES, user_id, limit, ctx, ret, ret_count);
 }
 
 enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit, Rec__Family ***ret,
                           size_t *ret_count)
 {
-    return repository_list(txn, &FAMILIES, bytes_of(NULL), after, limit, ctx, ret, ret_count);
+    return repository_list(txn, &REPOSITORY_FAMILIES, bytes_of(NULL), after, limit, ctx, ret, ret_count);
 }

@@ -19,20 +19,20 @@ static void *from_key(const void *ctx, struct bytes key)
     return record;
 }
 
-static const struct repository TOKENS = {
+const struct repository REPOSITORY_INITIAL_ACCESS_TOKENS = {
     &TABLE_INITIAL_ACCESS_TOKENS, &rec__initial_access_token__descriptor, from_key};
 
 enum op_err initial_access_tokens_insert(struct kv_txn *txn, const char *token, Rec__InitialAccessToken *record)
 {
     set_hash(record, digest_sha256_of(record, token));
-    return repository_insert(txn, &TOKENS, bytes_from(record->token_hash.data, record->token_hash.len), record,
-                             record->expires_at);
+    struct bytes key = bytes_from(record->token_hash.data, record->token_hash.len);
+    return repository_insert(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, key, record, record->expires_at);
 }
 
 enum op_err initial_access_tokens_get(struct kv_txn *txn, const void *ctx, const char *token,
                                       Rec__InitialAccessToken **ret)
 {
-    return repository_get(txn, &TOKENS, digest_sha256_of(ctx, token), ctx, ret);
+    return repository_get(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, digest_sha256_of(ctx, token), ctx, ret);
 }
 
 enum op_err initial_access_tokens_use(struct kv_txn *txn, const char *token)
@@ -40,14 +40,14 @@ enum op_err initial_access_tokens_use(struct kv_txn *txn, const char *token)
     void *scratch = mem_root("initial_access_tokens_use");
     struct bytes key = digest_sha256_of(scratch, token);
     Rec__InitialAccessToken *record;
-    enum op_err err = repository_get(txn, &TOKENS, key, scratch, &record);
+    enum op_err err = repository_get(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, key, scratch, &record);
     if (err == OP_OK) {
         bool last = record->has_uses_left && record->uses_left <= 1;
         record->uses_left -= record->has_uses_left ? 1 : 0;
         record->has_used = true;
         record->used++;
         err = last ? kv_delete(txn, &TABLE_INITIAL_ACCESS_TOKENS, key)
-                   : repository_put(txn, &TOKENS, key, record, record->expires_at);
+                   : repository_put(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, key, record, record->expires_at);
     }
     talloc_free(scratch);
     return err;
@@ -56,7 +56,7 @@ enum op_err initial_access_tokens_use(struct kv_txn *txn, const char *token)
 enum op_err initial_access_tokens_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit,
                                        Rec__InitialAccessToken ***ret, size_t *ret_count)
 {
-    return repository_list(txn, &TOKENS, bytes_of(NULL), after, limit, ctx, ret, ret_count);
+    return repository_list(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, bytes_of(NULL), after, limit, ctx, ret, ret_count);
 }
 
 enum op_err initial_access_tokens_delete(struct kv_txn *txn, const uint8_t id[INITIAL_ACCESS_TOKEN_ID_LEN])
@@ -64,8 +64,9 @@ enum op_err initial_access_tokens_delete(struct kv_txn *txn, const uint8_t id[IN
     void *scratch = mem_root("initial_access_tokens_delete");
     Rec__InitialAccessToken **found;
     size_t count = 0;
-    enum op_err err = repository_list(txn, &TOKENS, bytes_from(id, INITIAL_ACCESS_TOKEN_ID_LEN), bytes_of(NULL), 1,
-                                      scratch, &found, &count);
+    struct bytes prefix = bytes_from(id, INITIAL_ACCESS_TOKEN_ID_LEN);
+    enum op_err err = repository_list(txn, &REPOSITORY_INITIAL_ACCESS_TOKENS, prefix, bytes_of(NULL), 1, scratch, &found,
+                                      &count);
     if (err == OP_OK)
         err = count == 0 ? OP_ABSENT
                          : kv_delete(txn, &TABLE_INITIAL_ACCESS_TOKENS,

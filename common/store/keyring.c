@@ -28,16 +28,16 @@ static void *private_key_from_key(const void *ctx, struct bytes key)
     return record;
 }
 
-static const struct repository SIGNING_KEYS = {&TABLE_SIGNING_KEYS, &rec__signing_key__descriptor,
+const struct repository REPOSITORY_SIGNING_KEYS = {&TABLE_SIGNING_KEYS, &rec__signing_key__descriptor,
                                                signing_key_from_key};
-static const struct repository PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor,
+const struct repository REPOSITORY_PRIVATE_KEYS = {&TABLE_PRIVATE_KEYS, &rec__private_key__descriptor,
                                                private_key_from_key};
-static const struct repository ROTATION_WISH = {&TABLE_ROTATION_WISH, &rec__rotation_wish__descriptor, NULL};
+const struct repository REPOSITORY_ROTATION_WISH = {&TABLE_ROTATION_WISH, &rec__rotation_wish__descriptor, NULL};
 static const char WISH[] = "wish";
 
 enum op_err signing_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__SigningKey **ret)
 {
-    return repository_get(txn, &SIGNING_KEYS, bytes_of(kid), ctx, ret);
+    return repository_get(txn, &REPOSITORY_SIGNING_KEYS, bytes_of(kid), ctx, ret);
 }
 
 enum op_err signing_keys_put(struct kv_txn *txn, const Rec__SigningKey *key)
@@ -46,7 +46,7 @@ enum op_err signing_keys_put(struct kv_txn *txn, const Rec__SigningKey *key)
     Rec__SigningKey *stored;
     enum op_err err = signing_keys_get(txn, scratch, key->kid, &stored);
     if (err != OP_DENIED)
-        err = repository_put(txn, &SIGNING_KEYS, bytes_of(key->kid), key, 0);
+        err = repository_put(txn, &REPOSITORY_SIGNING_KEYS, bytes_of(key->kid), key, 0);
     talloc_free(scratch);
     return err;
 }
@@ -58,17 +58,18 @@ enum op_err signing_keys_delete(struct kv_txn *txn, const char *kid)
 
 enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningKey ***ret, size_t *ret_count)
 {
-    return repository_list(txn, &SIGNING_KEYS, bytes_of(NULL), bytes_of(NULL), KEYS_MAX, ctx, ret, ret_count);
+    struct bytes all = bytes_of(NULL);
+    return repository_list(txn, &REPOSITORY_SIGNING_KEYS, all, all, KEYS_MAX, ctx, ret, ret_count);
 }
 
 enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__PrivateKey **ret)
 {
-    return repository_get(txn, &PRIVATE_KEYS, bytes_of(kid), ctx, ret);
+    return repository_get(txn, &REPOSITORY_PRIVATE_KEYS, bytes_of(kid), ctx, ret);
 }
 
 enum op_err private_keys_insert(struct kv_txn *txn, const Rec__PrivateKey *key)
 {
-    return repository_insert(txn, &PRIVATE_KEYS, bytes_of(key->kid), key, 0);
+    return repository_insert(txn, &REPOSITORY_PRIVATE_KEYS, bytes_of(key->kid), key, 0);
 }
 
 enum op_err private_keys_delete(struct kv_txn *txn, const char *kid)
@@ -78,18 +79,19 @@ enum op_err private_keys_delete(struct kv_txn *txn, const char *kid)
 
 enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateKey ***ret, size_t *ret_count)
 {
-    return repository_list(txn, &PRIVATE_KEYS, bytes_of(NULL), bytes_of(NULL), PRIVATE_KEYS_MAX, ctx, ret, ret_count);
+    struct bytes all = bytes_of(NULL);
+    return repository_list(txn, &REPOSITORY_PRIVATE_KEYS, all, all, PRIVATE_KEYS_MAX, ctx, ret, ret_count);
 }
 
 enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish)
 {
     kv_ring(txn);
-    return repository_put(txn, &ROTATION_WISH, bytes_of(WISH), wish, 0);
+    return repository_put(txn, &REPOSITORY_ROTATION_WISH, bytes_of(WISH), wish, 0);
 }
 
 enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret)
 {
-    return repository_get(txn, &ROTATION_WISH, bytes_of(WISH), ctx, ret);
+    return repository_get(txn, &REPOSITORY_ROTATION_WISH, bytes_of(WISH), ctx, ret);
 }
 
 enum op_err rotation_wish_take(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret)

@@ -5,7 +5,7 @@
 #include "store/repository.h"
 #include "store/tables.h"
 
-static const struct repository DOCUMENTS = {&TABLE_DOCUMENTS, &rec__document__descriptor, NULL};
+const struct repository REPOSITORY_DOCUMENTS = {&TABLE_DOCUMENTS, &rec__document__descriptor, NULL};
 
 bool remote_is_usable(const Rec__Document *document, int64_t since_ms, int64_t now_ms)
 {
@@ -23,7 +23,7 @@ enum remote_worth remote_judge(const Rec__Document *document, int64_t since_ms, 
 
 enum op_err remote_get(struct kv_txn *txn, const void *ctx, const char *url, Rec__Document **ret)
 {
-    return repository_get(txn, &DOCUMENTS, digest_sha256_of(ctx, url), ctx, ret);
+    return repository_get(txn, &REPOSITORY_DOCUMENTS, digest_sha256_of(ctx, url), ctx, ret);
 }
 
 enum op_err remote_put(struct kv_txn *txn, const Rec__Document *document)
@@ -31,9 +31,9 @@ enum op_err remote_put(struct kv_txn *txn, const Rec__Document *document)
     void *scratch = mem_root("remote_put");
     struct bytes key = digest_sha256_of(scratch, document->url);
     Rec__Document *stored;
-    enum op_err err = repository_get(txn, &DOCUMENTS, key, scratch, &stored);
+    enum op_err err = repository_get(txn, &REPOSITORY_DOCUMENTS, key, scratch, &stored);
     if (err == OP_OK || err == OP_ABSENT || err == OP_BROKEN)
-        err = repository_put(txn, &DOCUMENTS, key, document, document->expires_at);
+        err = repository_put(txn, &REPOSITORY_DOCUMENTS, key, document, document->expires_at);
     if (err == OP_OK)
         kv_ring(txn);
     talloc_free(scratch);

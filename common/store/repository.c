@@ -18,11 +18,90 @@ enum op_err repository_get_any(struct kv_txn *txn, const struct repository *repo
     return err != OP_OK ? err : records_unpack_any(ctx, repository->type, value, ret);
 }
 
+/* --- indexes --- */
+
+void repository_add_line(struct repository_lines *lines, struct bytes key, struct bytes value, int64_t expires_at)
+{
+    lines->items = mem_grow(lines->ctx, lines->items, struct repository_line, lines->count + 1);
+    lines->items[lines->count++] = (struct repository_line){
+        .key = mem_bytes(lines->ctx, key), .value = mem_bytes(lines->ctx, value), .expires_at = expires_at};
+}
+
+struct repository_lines repository_derive(const struct kv_txn *txn, const void *ctx,
+                                          const struct repository_index *index, struct bytes key, const void *record,
+                                          int64_t expires_at)
+{
+    struct repository_lines lines = {.ctx = ctx};
+    index->derive(key, record, expires_at, &lines);
+    size_t kept = 0;
+    for (size_t i = 0; i < lines.count; i++)
+        if (lines.items[i].expires_at == 0 || lines.items[i].expires_at > kv_now(txn))
+            lines.items[kept++] = lines.items[i];
+    lines.count = kept;
+    return lines;
+}
+
+struct bytes repository_target_owned(struct bytes key, struct bytes value)
+{
+    (void)value;
+    size_t owner_len = strnlen((const char *)key.data, key.len);
+    return owner_len < key.len ? bytes_from(key.data + owner_len + 1, key.len - owner_len - 1) : bytes_of(NULL);
+}
+
+struct bytes repository_target_value(struct bytes key, struct bytes value)
+{
+    (void)key;
+    return value;
+}
+
+static bool has_line(const struct repository_lines *lines, struct bytes key)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        if (bytes_equal(lines->items[i].key, key))
+            return true;
+    return false;
+}
+
+/* Removes the old lines that the record has no more. */
+static void remove_lines(struct kv_txn *txn, const struct kv_table *table, const struct repository_lines *old,
+                         const struct repository_lines *now)
+{
+    struct bytes value;
+    for (size_t i = 0; i < old->count; i++)
+        if (!has_line(now, old->items[i].key) &&
+            kv_get(txn, table, old->items[i].key, old->ctx, &value) == OP_OK &&
+            bytes_equal(value, old->items[i].value))
+            kv_delete(txn, table, old->items[i].key);
+}
+
+/* old and now may be NULL: there was no record, there is none any more. Hard errors are latched. */
+static enum op_err keep_indexes(struct kv_txn *txn, const struct repository *repository, struct bytes key,
+                                const void *old, const void *now, int64_t expires_at)
+{
+    enum op_err err = OP_OK;
+    void *scratch = mem_root("keep_indexes");
+    for (size_t i = 0; i < repository->index_count; i++) {
+        const struct repository_index *index = &repository->indexes[i];
+        struct repository_lines before = {.ctx = scratch}, after = {.ctx = scratch};
+        if (old != NULL) /* those that have expired too */
+            index->derive(key, old, expires_at, &before);
+        if (now != NULL)
+            after = repository_derive(txn, scratch, index, key, now, expires_at);
+        remove_lines(txn, index->table, &before, &after);
+        for (size_t l = 0; l < after.count && err == OP_OK; l++)
+            err = kv_put(txn, index->table, after.items[l].key, after.items[l].value, after.items[l].expires_at);
+    }
+    talloc_free(scratch);
+    return err;
+}
+
 enum op_err repository_insert(struct kv_txn *txn, const struct repository *repository, struct bytes key,
                               const void *record, int64_t expires_at)
 {
     void *scratch = mem_root("repository_insert");
     enum op_err err = kv_insert(txn, repository->table, key, records_pack(scratch, record), expires_at);
+    if (err == OP_OK)
+        err = keep_indexes(txn, repository, key, NULL, record, expires_at);
     talloc_free(scratch);
     return err;
 }
@@ -30,8 +109,26 @@ enum op_err repository_insert(struct kv_txn *txn, const struct repository *repos
 enum op_err repository_put(struct kv_txn *txn, const struct repository *repository, struct bytes key,
                            const void *record, int64_t expires_at)
 {
-    void *scratch = mem_root("repository_put");
-    enum op_err err = kv_put(txn, repository->table, key, records_pack(scratch, record), expires_at);
+    void *scratch = mem_root("repository_put"), *old = NULL;
+    enum op_err err = OP_OK;
+    if (repository->index_count > 0)
+        err = repository_get_any(txn, repository, key, scratch, &old);
+    if (err == OP_OK || err == OP_ABSENT || err == OP_BROKEN)
+        err = kv_put(txn, repository->table, key, records_pack(scratch, record), expires_at);
+    if (err == OP_OK)
+        err = keep_indexes(txn, repository, key, old, record, expires_at);
+    talloc_free(scratch);
+    return err;
+}
+
+enum op_err repository_delete(struct kv_txn *txn, const struct repository *repository, struct bytes key)
+{
+    void *scratch = mem_root("repository_delete"), *old = NULL;
+    enum op_err err = repository_get_any(txn, repository, key, scratch, &old);
+    if (err == OP_OK)
+        err = keep_indexes(txn, repository, key, old, NULL, 0);
+    if (err == OP_OK || err == OP_BROKEN)
+        err = kv_delete(txn, repository->table, key);
     talloc_free(scratch);
     return err;
 }

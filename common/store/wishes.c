@@ -4,11 +4,11 @@
 #include "store/repository.h"
 #include "store/tables.h"
 
-static const struct repository WISHES = {&TABLE_WISHES, &rec__wish__descriptor, NULL};
+const struct repository REPOSITORY_WISHES = {&TABLE_WISHES, &rec__wish__descriptor, NULL};
 
 static enum op_err put(struct kv_txn *txn, struct bytes key, const Rec__Wish *wish)
 {
-    return repository_put(txn, &WISHES, key, wish, kv_now(txn) + WISH_LIFETIME);
+    return repository_put(txn, &REPOSITORY_WISHES, key, wish, kv_now(txn) + WISH_LIFETIME);
 }
 
 enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms)
@@ -16,7 +16,7 @@ enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms)
     void *scratch = mem_root("wishes_leave");
     struct bytes key = digest_sha256_of(scratch, url);
     Rec__Wish *wish;
-    enum op_err err = repository_get(txn, &WISHES, key, scratch, &wish);
+    enum op_err err = repository_get(txn, &REPOSITORY_WISHES, key, scratch, &wish);
     if (err == OP_ABSENT || err == OP_BROKEN) {
         wish = records_new(scratch, &rec__wish__descriptor);
         wish->url = mem_strdup(wish, url);
@@ -35,7 +35,7 @@ enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms)
 
 enum op_err wishes_get(struct kv_txn *txn, const void *ctx, const char *url, Rec__Wish **ret)
 {
-    return repository_get(txn, &WISHES, digest_sha256_of(ctx, url), ctx, ret);
+    return repository_get(txn, &REPOSITORY_WISHES, digest_sha256_of(ctx, url), ctx, ret);
 }
 
 struct list {
@@ -49,7 +49,7 @@ static bool each_wish(struct bytes key, struct bytes value, void *arg)
 {
     struct list *list = arg;
     list->last = mem_bytes(list->ctx, key);
-    if (records_unpack(list->ctx, WISHES.type, value, &list->wishes[list->count]) == OP_OK &&
+    if (records_unpack(list->ctx, REPOSITORY_WISHES.type, value, &list->wishes[list->count]) == OP_OK &&
         list->wishes[list->count]->url != NULL)
         list->count++;
     return true;
@@ -59,7 +59,7 @@ enum op_err wishes_list(struct kv_txn *txn, const void *ctx, struct bytes *key, 
                         size_t *ret_count)
 {
     struct list list = {.ctx = ctx, .wishes = mem_array(ctx, Rec__Wish *, limit)};
-    enum op_err err = kv_scan(txn, WISHES.table, bytes_of(NULL), *key, limit, each_wish, &list);
+    enum op_err err = kv_scan(txn, REPOSITORY_WISHES.table, bytes_of(NULL), *key, limit, each_wish, &list);
     if (err != OP_OK)
         return err;
     *key = list.last;
@@ -101,7 +101,7 @@ enum op_err wishes_end(struct kv_txn *txn, const char *url, struct bytes claim, 
     void *scratch = mem_root("wishes_end");
     struct bytes key = digest_sha256_of(scratch, url);
     Rec__Wish *wish;
-    enum op_err err = repository_get(txn, &WISHES, key, scratch, &wish);
+    enum op_err err = repository_get(txn, &REPOSITORY_WISHES, key, scratch, &wish);
     if (err == OP_OK && bytes_equal(claim_of(wish), claim)) {
         wish->has_claim = wish->has_claimed_until_ms = false;
         bool later = wish->since_ms > began_ms && wish->since_ms / 1000 <= kv_now(txn); /* else the clock was set back */

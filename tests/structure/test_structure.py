@@ -100,6 +100,15 @@ def test_every_module_has_its_header():
     assert [path for path in sources() if path.endswith(".c") and os.path.basename(path) != "main.c" and not has_header(path)] == []
 
 
+def test_the_catalogue_lists_every_table():
+    """What looks at everything (check, backup, migrations) goes by it."""
+    with open(os.path.join(ROOT, "common/store/tables.h"), encoding="utf-8") as file:
+        tables = re.findall(r"struct kv_table (TABLE_\w+)", file.read())
+    with open(os.path.join(ROOT, "common/store/catalogue.c"), encoding="utf-8") as file:
+        rows = re.findall(r"\{&(TABLE_\w+),", file.read())
+    assert len(tables) > 20 and sorted(rows) == sorted(tables)
+
+
 def test_no_warning_is_silenced():
     pragmas = [path for path in sources()
                if re.search(r"#\s*pragma\s+(GCC|clang)\s+diagnostic", open(os.path.join(ROOT, path), encoding="utf-8").read())]
