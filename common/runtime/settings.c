@@ -71,8 +71,9 @@ static const struct conf_item ITEMS[] = {
      "Where the durable environments lie."},
     {"runtime_dir", CONF_PATH, "/run/partita", 1, 512, NULL, &settings.runtime_dir,
      "Where the volatile environments lie."},
-    {"share_dir", CONF_PATH, "/usr/share/partita", 1, 512, NULL, &settings.share_dir,
-     "Where page templates, message catalogues and assets lie."},
+    {"share_dir", CONF_PATH, "", 0, 512, NULL, &settings.share_dir,
+     "Where page templates, message catalogues and assets lie; empty: in the directory share beside the program, so "
+     "that each installed version has its own."},
     {"trusted_proxies", CONF_LIST, "unix", 0, 100, NULL, &settings.trusted_proxies,
      "Whose X-Forwarded-For and X-Request-Id are believed: addresses, networks such as 10.0.0.0/8, or unix for every "
      "peer on a Unix socket.", NULL, http_trusted_check},

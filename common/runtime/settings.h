@@ -7,7 +7,7 @@ struct settings {
     const char *issuer;        /* no trailing slash */
     const char *state_dir;     /* durable environments */
     const char *runtime_dir;   /* volatile ones */
-    const char *share_dir;     /* pages, locales, assets */
+    const char *share_dir;     /* pages, locales, assets; "": share beside the program */
     struct conf_list trusted_proxies; /* addresses, networks in CIDR form, or "unix" for peers on a Unix socket */
     int64_t code_lifetime;                /* seconds, as all lifetimes */
     int64_t access_token_lifetime;

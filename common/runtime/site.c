@@ -1,6 +1,8 @@
 #include "runtime/site.h"
 
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/settings.h"
 
@@ -14,12 +16,26 @@ static void set_contact(const void *ctx, json_t *facts)
     json_set_string(facts, "contact_href", is_url ? contact : mem_printf(ctx, "mailto:%s", contact));
 }
 
+/* Versions are installed side by side, and links point at the one that runs: its own pages lie beside it. */
+static const char *share_dir(const void *ctx)
+{
+    char path[PATH_MAX];
+    if (*settings.share_dir != '\0')
+        return settings.share_dir;
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (len < 0)
+        return "share";
+    path[len] = '\0';
+    *strrchr(path, '/') = '\0';
+    return mem_printf(ctx, "%s/share", path);
+}
+
 enum op_err site_load(const void *ctx, struct site *ret, const char **ret_why)
 {
     struct site site = {.facts = json_make_object(ctx)};
     const char *logo = "partita.svg";
-    enum op_err err = page_load(ctx, settings.share_dir, settings.locales.items, settings.locales.count, &site.pages,
-                                ret_why);
+    enum op_err err = page_load(ctx, share_dir(ctx), settings.locales.items, settings.locales.count,
+                                &site.pages, ret_why);
     if (err == OP_OK && *settings.logo != '\0')
         err = page_add_asset(site.pages, "logo", settings.logo, &logo, ret_why);
     if (err != OP_OK)
