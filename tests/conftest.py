@@ -127,8 +127,16 @@ def partita(start_partita):
 
 @pytest.fixture(scope="session")
 def partita_tls(start_partita):
-    """The same over TLS with a local certificate authority."""
-    return start_partita("--tls", "--instances", "op-token=2")
+    """The same over TLS with a local certificate authority. Its clients may publish keys at localhost, over TLS with a
+    certificate of .outside (outside.py)."""
+    from outside import Authority
+    directory = tempfile.mkdtemp(prefix="partita-outside-", dir="/tmp")
+    authority = Authority(directory)
+    started = start_partita("--tls", "--instances", "op-token=2", "--set", "op-async.outside_allowed=localhost",
+                            "--set", f"op-async.outside_ca_file={authority.path}")
+    started.outside = authority
+    yield started
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

@@ -144,10 +144,16 @@ static const char *grant_problem(const char *text, const Rec__Client *client)
                : "names a grant that is not supported here";
 }
 
+/* All that the specifications have: see read_response_types. */
 static const char *response_problem(const char *text, const Rec__Client *client)
 {
+    static const char *const known[] = {"code", "token", "id_token", "id_token token", "code token", "code id_token",
+                                        "code id_token token"};
     (void)client;
-    return strcmp(text, "code") == 0 ? NULL : "names a response type other than code";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i]) == 0)
+            return NULL;
+    return "names a response type that is not supported here";
 }
 
 static const char *contact_problem(const char *text, const Rec__Client *client)
@@ -349,14 +355,27 @@ static bool is_given(const struct reader *r, const char *name)
     return value != NULL && !json_is_null(value);
 }
 
-/* RFC 7591 §2: absent grant_types mean authorization_code, absent response_types code, where that goes together. */
+/* RFC 7591 §2: absent they mean code; and what is asked for may be replaced: a client that names all the flows it knows
+ * gets the one that is offered. */
+static bool read_response_types(struct reader *r, bool by_code)
+{
+    Rec__Client *client = r->client;
+    bool has_code = records_contain(client->response_types, client->n_response_types, "code");
+    if (client->n_response_types > 0 && !has_code)
+        return refuse(r, "response_types", "has none that is offered: code");
+    if (has_code || (by_code && !is_given(r, "response_types")))
+        set_one(client, "response_types", "code");
+    return true;
+}
+
+/* Absent grant_types mean authorization_code, where that goes together. */
 static bool read_flows(struct reader *r)
 {
     if (!is_given(r, "grant_types"))
         set_one(r->client, "grant_types", "authorization_code");
     bool by_code = has_grant(r, "authorization_code");
-    if (!is_given(r, "response_types") && by_code)
-        set_one(r->client, "response_types", "code");
+    if (!read_response_types(r, by_code))
+        return false;
     if (r->client->n_grant_types == 0)
         return refuse(r, "grant_types", "is empty");
     if (by_code != (r->client->n_response_types > 0))

@@ -47,15 +47,18 @@ class Authority:
         os.chmod(path, 0o644)
         return path
 
-    def server_context(self, *names):
-        """A TLS context with a certificate for host names and addresses."""
+    def server_certificate(self, *names):
+        """The path of a certificate for host names and addresses, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = self.sign(subject, key.public_key(), [(x509.SubjectAlternativeName([general_name(n) for n in names]), False)])
-        path = self.write(f"server-{secrets.token_hex(4)}.pem", certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        return self.write(f"server-{secrets.token_hex(4)}.pem", certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+    def server_context(self, *names):
+        """A TLS context with such a certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
+        context.load_cert_chain(self.server_certificate(*names))
         return context
 
 
@@ -182,13 +185,13 @@ def early_end(machine, connection):
 # --- a client's keys and assertions ---
 
 class Signer:
-    """A key of a client; kid None leaves it out."""
+    """A key of a client, made or (key) read from PEM; kid None leaves it out."""
 
-    def __init__(self, kid="one", alg="ES256"):
+    def __init__(self, kid="one", alg="ES256", key=None):
         kind, size = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "RS256": ("RSA", 2048), "PS256": ("RSA", 2048),
                       "EdDSA": ("OKP", "Ed25519")}[alg]
         self.alg, self.kid = alg, kid
-        self.key = JsonWebKey.generate_key(kind, size, is_private=True)
+        self.key = JsonWebKey.import_key(key, {"kty": kind}) if key else JsonWebKey.generate_key(kind, size, is_private=True)
 
     @property
     def public(self):
@@ -211,6 +214,10 @@ class Signer:
         all_claims = {"iss": client_id, "sub": client_id, "aud": audience, "jti": secrets.token_urlsafe(16), "iat": now, "exp": now + 60,
                       **claims}
         return self.sign({k: v for k, v in all_claims.items() if v is not None}, **(header or {}))
+
+    def form(self, client_id, audience, **claims):
+        """The parameters of a request that authenticates so."""
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": self.assertion(client_id, audience, **claims)}
 
 
 def padded(text, length):

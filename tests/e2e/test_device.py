@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from authlib.integrations.requests_client import OAuth2Session
 
 from conftest import ROOT
 from visitor import Visitor, new_user, offers_a_way_on
@@ -439,39 +438,7 @@ def test_the_qr_code_is_verification_uri_complete(partita, client):
     assert again.status_code == 200 and again.content != answer.content, "whether there is such a code is not told"
 
 
-# --- clients that we did not write ---
-
-@pytest.mark.parametrize("method", ["none", "private_key_jwt"])
-def test_openid_client(partita_tls, method):
-    """Registers itself, too."""
-    partita, visitor = partita_tls, Visitor(partita_tls, new_user(partita_tls, "name=Ann Example"))
-    setup = {"issuer": partita.issuer, "initial_access_token": partita.info["initial_access_token"], "scope": "openid profile offline_access",
-             "metadata": {"client_name": "A device", "token_endpoint_auth_method": method, "grant_types": [GRANT, "refresh_token"], "response_types": []}}
-    with subprocess.Popen(["node", os.path.join(ROOT, "tests/e2e/openid_client_device.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, env={**os.environ, "NODE_EXTRA_CA_CERTS": partita.info["ca_file"]}) as node:
-        node.stdin.write(json.dumps(setup) + "\n")
-        node.stdin.flush()
-        codes = read_line(node)
-        decide(visitor, visitor.fill_in(visitor.send(visitor.get("/device", user_code=codes["user_code"]), "device")))
-        result = read_line(node)
-    assert result["userinfo"]["name"] == "Ann Example" and result["claims"]["iss"] == partita.issuer and result["refreshed"]
-
-
-def read_line(node):
-    line = node.stdout.readline()
-    assert line, node.stderr.read()
-    return json.loads(line)
-
-
-def test_authlib(partita_tls):
-    client = new_device_client(partita_tls)
-    device = Device(partita_tls, client)
-    approve(Visitor(partita_tls, new_user(partita_tls)), device)
-    session = OAuth2Session(client["client_id"], token_endpoint_auth_method="none")
-    session.trust_env, session.verify = False, partita_tls.info["ca_file"]
-    tokens = session.fetch_token(partita_tls.issuer + "/token", grant_type=GRANT, device_code=device.device_code)
-    assert session.get(partita_tls.issuer + "/userinfo").json()["sub"] and tokens["refresh_token"]
-
+# --- the documentation ---
 
 def test_the_examples_of_the_documentation(partita):
     """Each line of docs/op-async.md that is a command, as it stands, in its order."""

@@ -60,6 +60,8 @@ BODIES = [
     ("grant too long", also(grant_types=[LONG]), META),
     ("response_type token", also(response_types=["token"]), META),
     ("response_type code id_token", also(response_types=["code id_token"]), META),
+    ("response_types without code", also(response_types=["id_token", "token"]), META),
+    ("a response_type of our own beside code", also(response_types=["code", "magic"]), META),
     ("code without authorization_code", also(grant_types=["client_credentials"], response_types=["code"]), META),
     ("client_credentials of a public client", also(grant_types=["client_credentials"], token_endpoint_auth_method="none"), META),
     ("an authentication of our own", also(token_endpoint_auth_method="magic"), META),

@@ -66,6 +66,10 @@ static void what_is_registered(void **state)
          "{" CB ",\"subject_type\":\"public\",\"dpop_bound_access_tokens\":false,"
          "\"require_signed_request_object\":false}",
          WEB CB "," FLOW SCOPE "}"},
+        {"of all flows that a client knows, the one that is offered",
+         "{" CB ",\"response_types\":[\"id_token\",\"token\",\"id_token token\",\"code\",\"code id_token\",\"code token\","
+         "\"code id_token token\"]}",
+         WEB CB "," FLOW SCOPE "}"},
         {"a narrower scope", "{" CB ",\"scope\":\"openid\"}", WEB CB "," FLOW ",\"scope\":\"openid\"}"},
         {"client_credentials alone has no response type and needs no redirect URI",
          "{\"grant_types\":[\"client_credentials\"]}",
@@ -176,7 +180,8 @@ static void metadata_is_refused(void **state)
         BAD("grant_types", "[\"password\"]"), BAD("grant_types", "[\"refresh_token\"]"),
         BAD("grant_types", "[\"authorization_code\",\"authorization_code\"]"),
         BAD("response_types", "[]"), BAD("response_types", "[\"token\"]"), BAD("response_types", "[\"code id_token\"]"),
-        BAD("response_types", "[\"none\"]"), BAD("response_types", "\"code\""),
+        BAD("response_types", "[\"code\",\"magic\"]"), BAD("response_types", "[\"code\",\"code\"]"),
+        BAD("response_types", "[\"token\",\"id_token\"]"), BAD("response_types", "[\"none\"]"), BAD("response_types", "\"code\""),
         BAD("response_types", "[\"code\"],\"grant_types\":[\"client_credentials\"]"),
         BAD("grant_types", "[\"client_credentials\"],\"token_endpoint_auth_method\":\"none\""),
         BAD("scope", "\"openid admin\""), BAD("scope", "[\"openid\"]"), BAD("scope", "\"\""),
