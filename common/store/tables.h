@@ -25,6 +25,10 @@ static const struct kv_table TABLE_CONSENTS = {KV_SESSIONS, 4, "consents"};     
 static const struct kv_table TABLE_FAMILIES = {KV_TOKENS, 1, "families"};                /* family_id, 16 bytes */
 static const struct kv_table TABLE_USER_FAMILIES = {KV_TOKENS, 2, "user_families"};      /* user_id NUL family_id */
 static const struct kv_table TABLE_REVOKED_TOKENS = {KV_TOKENS, 3, "revoked_tokens"};    /* SHA-256(jti) */
+/* outbox */
+static const struct kv_table TABLE_MESSAGES = {KV_OUTBOX, 1, "messages"};                /* message_id, 16 bytes */
+static const struct kv_table TABLE_DUE_MESSAGES = {KV_OUTBOX, 2, "due_messages"};        /* due_ms, 8 bytes; message_id */
+static const struct kv_table TABLE_DEAD_LETTERS = {KV_OUTBOX, 3, "dead_letters"};        /* message_id */
 /* codes */
 static const struct kv_table TABLE_CODES = {KV_CODES, 1, "codes"};                       /* SHA-256(code) */
 static const struct kv_table TABLE_SPENT_CODES = {KV_CODES, 2, "spent_codes"};           /* SHA-256(code) */
