@@ -159,28 +159,34 @@ static int open_main(struct kv_database *db)
     return code;
 }
 
+/* LMDB waits for whoever keeps others out (kv_lock_out), who may have put other files there meanwhile. */
+static bool was_replaced(const struct kv_database *db)
+{
+    return !kv_file_is_there(&db->data) || !kv_file_is_there(&db->lock);
+}
+
 enum op_err kv_database_open(const void *ctx, const char *dir, enum kv_env env, bool write, struct kv_database **ret,
                              const char **ret_why)
 {
-    MDB_env *lmdb;
-    int code = lmdb_open(dir, env, write, 0, &lmdb), dead;
-    if (code != MDB_SUCCESS)
-        goto out;
     struct kv_database *db = mem_new(ctx, struct kv_database);
-    *db = (struct kv_database){.lmdb = lmdb, .env = env, .dir = mem_strdup(db, dir), .error = ""};
+    *db = (struct kv_database){.env = env, .dir = mem_strdup(db, dir), .error = ""};
     db->data = kv_file_note(db, dir, "data.mdb");
     db->lock = kv_file_note(db, dir, "lock.mdb");
-    talloc_set_destructor(db, database_close);
-    mdb_reader_check(lmdb, &dead);
-    code = open_main(db);
-    if (code == MDB_SUCCESS)
+    int dead, code = lmdb_open(dir, env, write, 0, &db->lmdb);
+    const char *error = "its files were replaced at this moment: try again";
+    if (code == MDB_SUCCESS) {
+        talloc_set_destructor(db, database_close);
+        mdb_reader_check(db->lmdb, &dead);
+        code = open_main(db);
+    }
+    if (code == MDB_SUCCESS && !was_replaced(db)) {
         *ret = db;
-    else
-        talloc_free(db);
-out:
-    if (code == MDB_SUCCESS)
         return OP_OK;
-    *ret_why = mem_printf(ctx, "%s cannot be opened: %s", dir, mdb_strerror(code));
+    }
+    if (code != MDB_SUCCESS)
+        error = mdb_strerror(code);
+    *ret_why = mem_printf(ctx, "%s cannot be opened: %s", dir, error);
+    talloc_free(db);
     return code == MDB_READERS_FULL ? OP_FULL : OP_BROKEN;
 }
 

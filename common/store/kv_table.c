@@ -4,54 +4,35 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "store/kv_tools.h"
 
-enum {
-    KEY_MAX = 400,
-    EXPIRY_LEN = 8,
-    INDEX_PREFIX = 240,
-    INDEX_HEAD_LEN = 1 + EXPIRY_LEN,
-    STORED_MAX = INDEX_HEAD_LEN + 1 + KEY_MAX, /* LMDB takes 511 */
-    REMOVED_PER_WRITE = 2,
-    SWEEP_CHUNK = 16,
-};
+enum { REMOVED_PER_WRITE = 2, SWEEP_CHUNK = 16 };
 
-/* A key as stored. */
-struct stored_key {
-    uint8_t data[STORED_MAX];
-    size_t len;
-};
-
-struct entry {
-    int64_t expires_at;
-    struct bytes value;
-    bool live;
-};
-
-static struct bytes key_bytes(const struct stored_key *key)
+struct bytes kv_key_bytes(const struct kv_key *key)
 {
     return bytes_from(key->data, key->len);
 }
 
 static bool key_fits(struct bytes key)
 {
-    return key.len >= 1 && key.len <= KEY_MAX;
+    return key.len >= 1 && key.len <= KV_KEY_MAX;
 }
 
-static struct stored_key entry_key(const struct kv_table *table, struct bytes key)
+struct kv_key kv_entry_key(const struct kv_table *table, struct bytes key)
 {
-    struct stored_key stored = {.len = 1 + key.len};
+    struct kv_key stored = {.len = 1 + key.len};
     stored.data[0] = table->prefix;
     if (key.len != 0)
         memcpy(stored.data + 1, key.data, key.len);
     return stored;
 }
 
-static struct stored_key index_key(const struct stored_key *entry, int64_t expires_at)
+struct kv_key kv_index_key(const struct kv_key *entry, int64_t expires_at)
 {
-    struct stored_key stored = {.len = INDEX_HEAD_LEN + entry->len};
-    stored.data[0] = INDEX_PREFIX;
+    struct kv_key stored = {.len = KV_INDEX_HEAD_LEN + entry->len};
+    stored.data[0] = KV_INDEX_PREFIX;
     num_put_be64(stored.data + 1, (uint64_t)expires_at);
-    memcpy(stored.data + INDEX_HEAD_LEN, entry->data, entry->len);
+    memcpy(stored.data + KV_INDEX_HEAD_LEN, entry->data, entry->len);
     return stored;
 }
 
@@ -62,36 +43,35 @@ enum op_err kv_latch(struct kv_txn *txn, enum op_err err)
     return txn->latched;
 }
 
-/* OP_BROKEN: not an entry. */
-static enum op_err parse_entry(const struct kv_txn *txn, struct bytes stored, struct entry *ret)
+enum op_err kv_parse_entry(const struct kv_txn *txn, struct bytes stored, struct kv_entry *ret)
 {
-    if (stored.len < EXPIRY_LEN)
+    if (stored.len < KV_EXPIRY_LEN)
         return OP_BROKEN;
     int64_t expires_at = (int64_t)num_get_be64(stored.data);
-    *ret = (struct entry){.expires_at = expires_at,
-                          .value = bytes_from(stored.data + EXPIRY_LEN, stored.len - EXPIRY_LEN),
+    *ret = (struct kv_entry){.expires_at = expires_at,
+                          .value = bytes_from(stored.data + KV_EXPIRY_LEN, stored.len - KV_EXPIRY_LEN),
                           .live = expires_at == 0 || expires_at > txn->now};
     return OP_OK;
 }
 
 /* The entry, expired or not. OP_ABSENT. */
-static enum op_err find(struct kv_txn *txn, enum kv_env env, const struct stored_key *key, struct entry *ret)
+static enum op_err find(struct kv_txn *txn, enum kv_env env, const struct kv_key *key, struct kv_entry *ret)
 {
     struct bytes stored;
-    enum op_err err = kv_map_get(txn, env, key_bytes(key), &stored);
-    if (err == OP_OK && parse_entry(txn, stored, ret) != OP_OK)
+    enum op_err err = kv_map_get(txn, env, kv_key_bytes(key), &stored);
+    if (err == OP_OK && kv_parse_entry(txn, stored, ret) != OP_OK)
         err = kv_latch(txn, OP_BROKEN);
     return err;
 }
 
-static enum op_err find_live(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct entry *ret)
+static enum op_err find_live(struct kv_txn *txn, const struct kv_table *table, struct bytes key, struct kv_entry *ret)
 {
     if (txn->latched != OP_OK)
         return txn->latched;
     if (!key_fits(key))
         return OP_ABSENT;
-    struct stored_key stored = entry_key(table, key);
-    struct entry entry = {0};
+    struct kv_key stored = kv_entry_key(table, key);
+    struct kv_entry entry = {0};
     enum op_err err = find(txn, table->env, &stored, &entry);
     if (err == OP_OK && !entry.live)
         err = OP_ABSENT;
@@ -100,50 +80,50 @@ static enum op_err find_live(struct kv_txn *txn, const struct kv_table *table, s
     return err;
 }
 
-static enum op_err remove_stored(struct kv_txn *txn, const struct stored_key *key, int64_t expires_at)
+static enum op_err remove_stored(struct kv_txn *txn, const struct kv_key *key, int64_t expires_at)
 {
     if (expires_at != 0) {
-        struct stored_key index = index_key(key, expires_at);
-        kv_map_delete(txn, key_bytes(&index));
+        struct kv_key index = kv_index_key(key, expires_at);
+        kv_map_delete(txn, kv_key_bytes(&index));
     }
     txn->added--;
-    return kv_map_delete(txn, key_bytes(key));
+    return kv_map_delete(txn, kv_key_bytes(key));
 }
 
 /* The first lines of the expiry index that are due. */
 struct due {
     int64_t now;
     size_t limit, count;
-    struct stored_key lines[SWEEP_CHUNK];
+    struct kv_key lines[SWEEP_CHUNK];
 };
 
 static bool due_each(struct bytes key, struct bytes value, void *arg)
 {
     (void)value;
     struct due *due = arg;
-    if (due->count == due->limit || key.len <= INDEX_HEAD_LEN || key.len > STORED_MAX || key.data[0] != INDEX_PREFIX ||
+    if (due->count == due->limit || key.len <= KV_INDEX_HEAD_LEN || key.len > KV_STORED_MAX || key.data[0] != KV_INDEX_PREFIX ||
         (int64_t)num_get_be64(key.data + 1) > due->now)
         return false;
-    struct stored_key *line = &due->lines[due->count++];
+    struct kv_key *line = &due->lines[due->count++];
     memcpy(line->data, key.data, key.len);
     line->len = key.len;
     return true;
 }
 
-static void remove_due(struct kv_txn *txn, const struct stored_key *line)
+static void remove_due(struct kv_txn *txn, const struct kv_key *line)
 {
-    struct stored_key key = {.len = line->len - INDEX_HEAD_LEN};
-    memcpy(key.data, line->data + INDEX_HEAD_LEN, key.len);
-    struct entry entry = {0};
+    struct kv_key key = {.len = line->len - KV_INDEX_HEAD_LEN};
+    memcpy(key.data, line->data + KV_INDEX_HEAD_LEN, key.len);
+    struct kv_entry entry = {0};
     if (find(txn, txn->write_env, &key, &entry) == OP_OK && entry.expires_at == (int64_t)num_get_be64(line->data + 1))
-        kv_map_delete(txn, key_bytes(&key));
-    kv_map_delete(txn, key_bytes(line));
+        kv_map_delete(txn, kv_key_bytes(&key));
+    kv_map_delete(txn, kv_key_bytes(line));
     txn->added--;
 }
 
 static size_t remove_expired(struct kv_txn *txn, size_t limit)
 {
-    static const uint8_t start[] = {INDEX_PREFIX};
+    static const uint8_t start[] = {KV_INDEX_PREFIX};
     struct due due = {.now = txn->now, .limit = limit < SWEEP_CHUNK ? limit : SWEEP_CHUNK};
     if (kv_map_walk(txn, txn->write_env, bytes_from(start, sizeof start), due_each, &due) != OP_OK)
         return 0;
@@ -158,32 +138,41 @@ static void check_writable(const struct kv_txn *txn, const struct kv_table *tabl
     (void)txn, (void)table; /* for builds without assertions */
 }
 
-static enum op_err store(struct kv_txn *txn, const struct stored_key *key, int64_t old_expires_at, struct bytes value,
+static enum op_err store(struct kv_txn *txn, const struct kv_key *key, int64_t old_expires_at, struct bytes value,
                          int64_t expires_at)
 {
     if (old_expires_at != 0 && old_expires_at != expires_at) {
-        struct stored_key index = index_key(key, old_expires_at);
-        kv_map_delete(txn, key_bytes(&index));
+        struct kv_key index = kv_index_key(key, old_expires_at);
+        kv_map_delete(txn, kv_key_bytes(&index));
     }
     if (expires_at != 0 && old_expires_at != expires_at) {
-        struct stored_key index = index_key(key, expires_at);
-        kv_map_put_empty(txn, key_bytes(&index));
+        struct kv_key index = kv_index_key(key, expires_at);
+        kv_map_put_empty(txn, kv_key_bytes(&index));
     }
-    return kv_map_put(txn, key_bytes(key), expires_at, value);
+    return kv_map_put(txn, kv_key_bytes(key), expires_at, value);
+}
+
+enum op_err kv_get_entry(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,
+                         struct bytes *ret, int64_t *ret_expires_at)
+{
+    struct kv_entry entry = {0};
+    enum op_err err = find_live(txn, table, key, &entry);
+    if (err == OP_OK) {
+        *ret = mem_bytes(ctx, entry.value);
+        *ret_expires_at = entry.expires_at;
+    }
+    return err;
 }
 
 enum op_err kv_get(struct kv_txn *txn, const struct kv_table *table, struct bytes key, const void *ctx,
                    struct bytes *ret)
 {
-    struct entry entry = {0};
-    enum op_err err = find_live(txn, table, key, &entry);
-    if (err == OP_OK)
-        *ret = mem_bytes(ctx, entry.value);
-    return err;
+    int64_t expires_at;
+    return kv_get_entry(txn, table, key, ctx, ret, &expires_at);
 }
 
 /* Writes when allowed(entry or NULL) says OP_OK; else that is the result. */
-typedef enum op_err may_write(const struct entry *present, struct bytes expected);
+typedef enum op_err may_write(const struct kv_entry *present, struct bytes expected);
 
 static enum op_err write_if(struct kv_txn *txn, const struct kv_table *table, struct bytes key, may_write *allowed,
                             struct bytes expected, struct bytes value, int64_t expires_at)
@@ -197,8 +186,8 @@ static enum op_err write_if(struct kv_txn *txn, const struct kv_table *table, st
         expires_at = 1;
     if (expires_at != 0)
         remove_expired(txn, REMOVED_PER_WRITE);
-    struct stored_key stored = entry_key(table, key);
-    struct entry old = {0};
+    struct kv_key stored = kv_entry_key(table, key);
+    struct kv_entry old = {0};
     enum op_err err = find(txn, table->env, &stored, &old);
     if (err != OP_OK && err != OP_ABSENT)
         return err;
@@ -210,19 +199,19 @@ static enum op_err write_if(struct kv_txn *txn, const struct kv_table *table, st
     return store(txn, &stored, old.expires_at, value, expires_at);
 }
 
-static enum op_err always(const struct entry *present, struct bytes expected)
+static enum op_err always(const struct kv_entry *present, struct bytes expected)
 {
     (void)present, (void)expected;
     return OP_OK;
 }
 
-static enum op_err if_absent(const struct entry *present, struct bytes expected)
+static enum op_err if_absent(const struct kv_entry *present, struct bytes expected)
 {
     (void)expected;
     return present == NULL ? OP_OK : OP_EXISTS;
 }
 
-static enum op_err if_expected(const struct entry *present, struct bytes expected)
+static enum op_err if_expected(const struct kv_entry *present, struct bytes expected)
 {
     if (present == NULL)
         return OP_ABSENT;
@@ -251,12 +240,12 @@ enum op_err kv_take(struct kv_txn *txn, const struct kv_table *table, struct byt
                     struct bytes *ret)
 {
     check_writable(txn, table);
-    struct entry entry = {0};
+    struct kv_entry entry = {0};
     enum op_err err = find_live(txn, table, key, &entry);
     if (err != OP_OK)
         return err;
     struct bytes copy = mem_bytes(ctx, entry.value);
-    struct stored_key stored = entry_key(table, key);
+    struct kv_key stored = kv_entry_key(table, key);
     err = remove_stored(txn, &stored, entry.expires_at);
     if (err == OP_OK)
         *ret = copy;
@@ -270,8 +259,8 @@ enum op_err kv_delete(struct kv_txn *txn, const struct kv_table *table, struct b
         return txn->latched;
     if (!key_fits(key))
         return OP_ABSENT;
-    struct stored_key stored = entry_key(table, key);
-    struct entry entry = {0};
+    struct kv_key stored = kv_entry_key(table, key);
+    struct kv_entry entry = {0};
     enum op_err err = find(txn, table->env, &stored, &entry);
     if (err != OP_OK)
         return err;
@@ -281,7 +270,7 @@ enum op_err kv_delete(struct kv_txn *txn, const struct kv_table *table, struct b
 
 struct scan {
     struct kv_txn *txn;
-    struct stored_key prefix, after;
+    struct kv_key prefix, after;
     size_t limit, count;
     kv_each *each;
     void *arg;
@@ -293,10 +282,10 @@ static bool scan_each(struct bytes key, struct bytes value, void *arg)
     struct scan *scan = arg;
     if (key.len < scan->prefix.len || memcmp(key.data, scan->prefix.data, scan->prefix.len) != 0)
         return false;
-    if (bytes_equal(key, key_bytes(&scan->after)))
+    if (bytes_equal(key, kv_key_bytes(&scan->after)))
         return true;
-    struct entry entry = {0};
-    scan->broken = parse_entry(scan->txn, value, &entry) != OP_OK;
+    struct kv_entry entry = {0};
+    scan->broken = kv_parse_entry(scan->txn, value, &entry) != OP_OK;
     if (scan->broken || !entry.live)
         return !scan->broken;
     scan->count++;
@@ -308,18 +297,18 @@ enum op_err kv_scan(struct kv_txn *txn, const struct kv_table *table, struct byt
 {
     if (txn->latched != OP_OK)
         return txn->latched;
-    if (limit == 0 || prefix.len > KEY_MAX)
+    if (limit == 0 || prefix.len > KV_KEY_MAX)
         return OP_OK;
-    if (after.len > KEY_MAX)
-        after.len = KEY_MAX; /* no key lies between */
+    if (after.len > KV_KEY_MAX)
+        after.len = KV_KEY_MAX; /* no key lies between */
     struct scan scan = {.txn = txn, .limit = limit, .each = each, .arg = arg};
-    scan.prefix = entry_key(table, prefix);
-    scan.after = entry_key(table, after);
+    scan.prefix = kv_entry_key(table, prefix);
+    scan.after = kv_entry_key(table, after);
     size_t shared = after.len < prefix.len ? scan.after.len : scan.prefix.len;
     int order = memcmp(scan.after.data, scan.prefix.data, shared);
     bool from_after = order > 0 || (order == 0 && after.len >= prefix.len);
     enum op_err err =
-        kv_map_walk(txn, table->env, key_bytes(from_after ? &scan.after : &scan.prefix), scan_each, &scan);
+        kv_map_walk(txn, table->env, kv_key_bytes(from_after ? &scan.after : &scan.prefix), scan_each, &scan);
     return err == OP_OK && scan.broken ? kv_latch(txn, OP_BROKEN) : err;
 }
 

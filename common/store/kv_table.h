@@ -18,6 +18,32 @@ struct kv_txn {
     int64_t now;
 };
 
+enum {
+    KV_KEY_MAX = 400,
+    KV_EXPIRY_LEN = 8,
+    KV_INDEX_PREFIX = 240,
+    KV_INDEX_HEAD_LEN = 1 + KV_EXPIRY_LEN,
+    KV_STORED_MAX = KV_INDEX_HEAD_LEN + 1 + KV_KEY_MAX, /* LMDB takes 511 */
+};
+
+/* A key as stored. */
+struct kv_key {
+    uint8_t data[KV_STORED_MAX];
+    size_t len;
+};
+struct bytes kv_key_bytes(const struct kv_key *key);
+struct kv_key kv_entry_key(const struct kv_table *table, struct bytes key);
+/* Its line in the expiry index. */
+struct kv_key kv_index_key(const struct kv_key *entry, int64_t expires_at);
+
+struct kv_entry {
+    int64_t expires_at;
+    struct bytes value;
+    bool live;
+};
+/* OP_BROKEN: not an entry. */
+must_check enum op_err kv_parse_entry(const struct kv_txn *txn, struct bytes stored, struct kv_entry *ret);
+
 /* Latches err if it is the first one; returns the one that is latched. */
 enum op_err kv_latch(struct kv_txn *txn, enum op_err err);
 
