@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 
+import ending
 from machine import Failure, run
 
 
@@ -31,8 +32,7 @@ def write_conf(place, issuer, listen, playground_listen, certificate):
 
 def check(place):
     """nginx judges what it was given before anything starts: certificates, keys, addresses."""
-    done = subprocess.run(["nginx", "-t", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf")], capture_output=True, text=True,
-                          check=False)
+    done = ending.call(["nginx", "-t", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf")])
     if done.returncode != 0:
         words = [line for line in done.stderr.split("\n") if "[emerg]" in line] or [done.stderr.strip()]
         raise Failure(words[0])
@@ -98,5 +98,4 @@ def stop_if_left(place):
     """Ends an nginx that an earlier, killed run left behind."""
     pid_file = place.at("nginx", "nginx.pid")
     if os.path.exists(pid_file) and shutil.which("nginx"):
-        subprocess.run(["nginx", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf"), "-s", "quit"],
-                       capture_output=True, check=False)
+        ending.call(["nginx", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf"), "-s", "quit"])

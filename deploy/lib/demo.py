@@ -2,13 +2,13 @@
 import json
 import os
 import secrets
-import subprocess
 
+import ending
 from machine import Failure
 
 
 def opctl(place, *words, secret=None):
-    done = subprocess.run(place.opctl() + list(words) + ["--json"], input=secret, capture_output=True, text=True, check=False)
+    done = ending.call(place.opctl() + list(words) + ["--json"], secret)
     if done.returncode != 0:
         raise Failure(f"opctl {' '.join(words[:2])} failed: {done.stderr.strip()}")
     return json.loads(done.stdout) if done.stdout.strip() else {}

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import ending
 from servers import CREDENTIALS, SERVERS
 
 VOLATILE = {"codes": 256 << 20, "async": 64 << 20, "guard": 64 << 20, "remote": 64 << 20}  # the maps of opctl init
@@ -14,9 +15,10 @@ class Failure(Exception):
     """One sentence for the operator."""
 
 
-def run(command, **more):
+def run(command, patience=5):
     """Runs a command; its own words become the failure."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    ending.check()
+    done = ending.call(command, patience=patience)
     if done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip()).split("\n")
         raise Failure(f"{' '.join(map(str, command[:3]))} failed: " + " / ".join(words[-6:]))
@@ -76,9 +78,9 @@ class Place:
     def build(self, say):
         build = self.at("build")
         if not os.path.exists(os.path.join(build, "build.ninja")):
-            run(["meson", "setup", build, self.source, "--buildtype=release"])
+            run(["meson", "setup", build, self.source, "--buildtype=release"], patience=0)
         say("building")
-        run(["ninja", "-C", build])
+        run(["ninja", "-C", build], patience=0)
         return build
 
     def install(self, build):
@@ -120,10 +122,10 @@ class Place:
             os.unlink(self.runtime)
         os.makedirs(self.runtime, mode=0o755, exist_ok=True)
         if os.path.ismount(self.runtime):
-            subprocess.run(["umount", self.runtime], check=False)
+            unmount(self.runtime)
         size = volatile_bytes(map_sizes)
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755,nosuid,nodev,noexec", "partita", self.runtime]
-        if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+        if ending.call(mount).returncode == 0:
             return
         if os.path.isdir("/dev/shm") and os.path.ismount("/dev/shm") and shutil.disk_usage("/dev/shm").free > size:
             os.rmdir(self.runtime)
@@ -140,7 +142,7 @@ class Place:
             shutil.rmtree(os.path.realpath(self.runtime), ignore_errors=True)
             os.unlink(self.runtime)
         elif os.path.ismount(self.runtime):
-            subprocess.run(["umount", self.runtime], check=False)
+            unmount(self.runtime)
 
     def hand_credentials(self):
         """Makes the keys once, and gives each server copies of its own, as systemd's LoadCredential does."""
@@ -156,6 +158,13 @@ class Place:
                 os.chmod(target, 0o400)
             shutil.chown(directory, server)
             os.chmod(directory, 0o500)
+
+
+def unmount(path):
+    """For good: somebody who still has a file of it open keeps only that."""
+    for command in (["umount", path], ["umount", "--lazy", path]):
+        if subprocess.run(command, capture_output=True, check=False, start_new_session=True).returncode == 0:
+            return
 
 
 def wipe(path):

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+import ending
+
 SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"]
 CREDENTIALS = {
     "op-discovery": ["seal-key"],
@@ -77,7 +79,7 @@ class Fleet:
         environment.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         log = os.open(os.path.join(self.place.logs, f"{instance}.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         listener = self.listeners[instance.name].fileno()
-        pid = os.fork()
+        pid = ending.fork()
         if pid == 0:
             try:
                 become(user, groups, listener, log, environment, command)
@@ -90,12 +92,13 @@ class Fleet:
         """A process that is no server of ours (nginx): kept running in the same way."""
         self.helpers[start().pid] = (name, start)
 
-    def wait_ready(self, seconds, front, ended=()):
-        """True once every instance has said READY=1 and front() is true, or when it need not any more."""
+    def wait_ready(self, seconds, front):
+        """True once every instance has said READY=1 and front() is true."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.turn(0.2)
-            if ended or all(instance.ready for instance in self.instances) and all(map(self.answers_ready, SERVERS)) and front():
+            ending.check()
+            if all(instance.ready for instance in self.instances) and all(map(self.answers_ready, SERVERS)) and front():
                 return True
         return False
 
@@ -180,7 +183,8 @@ class Fleet:
         deadline = time.monotonic() + seconds
         while not gone() and time.monotonic() < deadline:
             self.reap()
-            time.sleep(0.05)
+            if select.select([self.notify], [], [], 0.05)[0]:
+                self.read_notice()  # one that still has something to say waits until it is heard
 
     def describe(self):
         """For up.json."""
@@ -206,8 +210,7 @@ def become(user, groups, listener, log, environment, command):
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
     os.chdir("/")
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     environment["LISTEN_PID"] = str(os.getpid())
     os.execve(command[0], command, environment)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import balancer
 import demo
+import ending
 from machine import Failure, Place
 from servers import SERVERS, Fleet
 
@@ -141,6 +142,7 @@ def stop(place):
         if running_pid(place) is None:
             print("stopped")
             return 0
+        ending.check()
         time.sleep(0.1)
     raise Failure(f"process {pid} has not ended after 40 s")
 
@@ -172,8 +174,9 @@ def check_settings(place, args):
     """Every server judges the file before any is started."""
     for name in SERVERS:
         command = [os.path.join(place.bin, name), "--config", place.conf, "--check-config"]
-        status = os.spawnv(os.P_WAIT, command[0], command)
-        if status != 0:
+        done = ending.call(command)
+        sys.stderr.write(done.stderr)
+        if done.returncode != 0:
             raise Failure(f"{name} refuses {place.conf} (see above)")
     unknown = {name.rpartition(".")[0] for name, _ in args.settings} - set(SERVERS) - {"all"}
     if unknown:
@@ -214,14 +217,12 @@ def playground_origin(args):
 def serve(place, args, say, ready):
     """Runs until told to stop. ready() is called once everything answers. Whatever happens, nothing is left behind."""
     fleet = None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while it prepares: as Ctrl-C
     try:
         ca_file = prepare(place, args, say)
         playground = playground_origin(args)
+        ending.check()
         made = demo.make(place, playground)
-        ended = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.append(True))
+        ending.check()
         fleet = Fleet(place, args.instances, say)
 
         def describe():
@@ -231,10 +232,8 @@ def serve(place, args, say, ready):
             describe()
             tell(args, made, playground, ca_file, place)
             ready()
-        run(place, args, fleet, ended, is_ready, describe)
+        run(place, args, fleet, is_ready, describe)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
         if fleet:
             say("stopping")
             fleet.stop()
@@ -244,16 +243,15 @@ def serve(place, args, say, ready):
                 os.unlink(path)
 
 
-def run(place, args, fleet, ended, ready, changed):
-    """Starts the servers and keeps them running until ended has something in it."""
+def run(place, args, fleet, ready, changed):
+    """Starts the servers and keeps them running until it is asked to end."""
     fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
     fleet.add_helper("nginx", lambda: balancer.start(place))
-    if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen), ended):
+    if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen)):
         late = ", ".join(str(i) for i in fleet.instances if not i.ready) or "nginx"
         raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
-    if not ended:
-        ready()
-    while not ended:
+    ready()
+    while not ending.asked:
         before = [i.pid for i in fleet.instances]
         fleet.turn(0.2)
         if [i.pid for i in fleet.instances] != before and all(i.pid for i in fleet.instances):
@@ -266,8 +264,11 @@ def detach(place):
     pid = os.fork()
     if pid != 0:
         os.close(write_end)
+        ending.pass_on(pid)
         with os.fdopen(read_end, "rb") as pipe:
-            sys.exit(0 if pipe.read(1) == b"r" else 1)
+            if pipe.read(1) == b"r":
+                sys.exit(0)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     os.close(read_end)
     os.setsid()
 
@@ -289,6 +290,7 @@ def main():
     place = Place(args.dir, args.source)
     def say(text):
         print(f"up: {text}", flush=True)
+    ending.listen()
     try:
         if args.stop:
             return stop(place)
@@ -300,7 +302,7 @@ def main():
     except (Failure, OSError) as failure:
         print(f"up: {failure}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except ending.Interrupted:
         return 130
     return 0
 

@@ -150,17 +150,101 @@ def test_the_playground_has_an_origin_that_its_certificate_fits(words, origin):
     assert done.stdout.strip() == origin
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing_behind(place):
-    for wait in (0.3, 0.8, 1.2):
+# --- Ctrl-C: (how far it is, the file that shows it); in the programs `up` finds, apt-get and ninja take for ever ---
+
+MOMENTS = [("installing", "apt-get.began"), ("building", "ninja.began"), ("initialising", "etc/tmpfiles.conf"),
+           ("making the first user", "playground/index.html"), ("starting", "sockets/op-async.sock")]
+FOR_EVER = """#!/bin/sh
+[ "$1" = update ] && exit 0
+sleep {seconds} &
+touch {began}
+wait
+"""
+
+
+def fake_programs(place, moment):
+    """A PATH in which what the moment needs takes for ever, with a child that outlives its parent's death."""
+    programs = place / "fake"
+    programs.mkdir()
+    seconds = "600.%d" % os.getpid()
+
+    def make(name, text):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    if moment == "installing":
+        make("dpkg-query", "#!/bin/sh\n")  # nothing is installed, it seems
+        make("apt-get", FOR_EVER.format(seconds=seconds, began=place / "apt-get.began"))
+    if moment == "building":
+        make("meson", "#!/bin/sh\nmkdir -p $2 && touch $2/build.ninja\n")
+        make("ninja", FOR_EVER.format(seconds=seconds, began=place / "ninja.began"))
+    return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}, seconds
+
+
+def interrupt(process):
+    """Returns what it said before it ended, which it has to do soon."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=30)[0]
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        raise
+
+
+def interrupt_at(place, moment, shows, *more):
+    """Starts `up`, interrupts it at the moment. Returns its status and what it said."""
+    environment, seconds = fake_programs(place, moment)
+    built = [] if moment == "building" else ["--built", BUILD]
+    policy = os.path.exists("/usr/sbin/policy-rc.d")
+    with subprocess.Popen([os.path.join(ROOT, "deploy/up"), "--dir", str(place), *built, "--listen", f"127.0.0.1:{free_port()}",
+                           "--playground-listen", f"127.0.0.1:{free_port()}", *more],
+                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        deadline = time.monotonic() + 60
+        while not os.path.exists(place / shows) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        said = interrupt(process)
+    for pattern in (str(place), f"sleep {seconds}"):
+        assert subprocess.run(["pgrep", "-fa", pattern], capture_output=True, text=True, check=False).stdout == "", moment
+    assert os.path.exists("/usr/sbin/policy-rc.d") == policy
+    shutil.rmtree(place / "fake")
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("moment, shows", MOMENTS, ids=[moment for moment, _ in MOMENTS])
+@pytest.mark.parametrize("more", [[], ["--detach"]], ids=["attached", "detached"])
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(place, moment, shows, more):
+    """Sent to `up` alone, as a supervisor does; a terminal sends it to everybody."""
+    status, said = interrupt_at(place, moment, shows, *more)
+    assert status == 130 and b"Traceback" not in said, said
+    assert not os.path.ismount(place / "run") and not os.path.exists(place / "up.pid") and not os.path.exists(place / "up.json")
+
+
+def test_ctrl_c_at_any_time_is_heard(place):
+    """However early: while bash starts, or Python. Then the same directory is gone on with."""
+    port = free_port()
+    for wait in (0.02, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8):
         with subprocess.Popen([os.path.join(ROOT, "deploy/up"), "--dir", str(place), "--built", BUILD, "--listen",
-                               f"127.0.0.1:{free_port()}", "--playground-listen", f"127.0.0.1:{free_port()}"],
+                               f"127.0.0.1:{port}", "--playground-listen", f"127.0.0.1:{free_port()}"],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             time.sleep(wait)
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=40)[0]
-        assert b"Traceback" not in said, said
+            said = interrupt(process)
+        assert process.returncode in (130, -signal.SIGINT) or b"is ready" in said, (wait, said)
+        assert b"Traceback" not in said, (wait, said)
         assert not os.path.ismount(place / "run") and not os.path.exists(place / "up.pid"), wait
         assert subprocess.run(["pgrep", "-f", str(place)], capture_output=True, text=True, check=False).stdout == "", wait
+
+
+def test_two_places_at_once(place):
+    """Each with ports of its own; neither waits for the other for longer than packages and users take."""
+    words = [["--dir", str(place / name), "--built", BUILD, "--detach", "--listen", f"127.0.0.1:{free_port()}", "--playground-listen",
+              f"127.0.0.1:{free_port()}"] for name in ("one", "two")]
+    starting = [subprocess.Popen([os.path.join(ROOT, "deploy/up"), *each], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True) for each in words]
+    said = [process.communicate(timeout=120)[0] for process in starting]
+    try:
+        assert [process.returncode for process in starting] == [0, 0], said
+    finally:
+        for each in words:
+            assert up(*each[:2], "--stop").returncode == 0
 
 
 def test_stop_and_a_second_run_that_goes_on(door):
