@@ -1,10 +1,7 @@
 """The device grant (RFC 8628) from end to end: a device that polls, and a person who types its code."""
 import base64
 import json
-import os
 import re
-import shlex
-import subprocess
 import threading
 import time
 from urllib.parse import urlsplit
@@ -12,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from conftest import ROOT
 from visitor import Visitor, new_user, offers_a_way_on
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -436,26 +432,3 @@ def test_the_qr_code_is_verification_uri_complete(partita, client):
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"] and answer.headers["Cache-Control"] == "no-store"
     again = requests.get(partita.issuer + "/device/qr", params={"user_code": "BCDF-GHJK"}, verify=partita.verify, timeout=30)
     assert again.status_code == 200 and again.content != answer.content, "whether there is such a code is not told"
-
-
-# --- the documentation ---
-
-def test_the_examples_of_the_documentation(partita):
-    """Each line of docs/op-async.md that is a command, as it stands, in its order."""
-    with open(os.path.join(ROOT, "docs/op-async.md"), encoding="utf-8") as file:
-        lines = [line.strip() for line in file if line.startswith(("    opctl client add", "    curl "))]
-    add, ask, poll = lines
-    client = partita.opctl(*shlex.split(add)[1:])
-    environment = {"PATH": os.environ["PATH"], "ISSUER": partita.issuer, "CLIENT_ID": client["client_id"]}
-    device = Device(partita, client)
-    answer = run_curl(ask, environment)
-    device.user_code, device.device_code = answer["user_code"], answer["device_code"]
-    environment["DEVICE_CODE"] = answer["device_code"]
-    assert run_curl(poll, environment)["error"] == "authorization_pending"
-    approve(Visitor(partita, new_user(partita)), device)
-    assert run_curl(poll, environment)["access_token"]
-
-
-def run_curl(line, environment):
-    done = subprocess.run(["bash", "-c", line + " -s"], capture_output=True, text=True, timeout=30, check=True, env=environment)
-    return json.loads(done.stdout)

@@ -1,14 +1,11 @@
 """Token revocation (RFC 7009) by real servers: what is revoked at one process is dead at every other on its next
 request."""
 import hashlib
-import os
-import subprocess
 import time
 
 import pytest
 import requests
 
-from conftest import ROOT
 from house import INACTIVE
 from person import Person, sign_in
 from test_tokens import PASSWORD, SCOPE
@@ -166,24 +163,6 @@ def test_it_outlives_a_restart(partita, house, world):
         assert (answer[0], answer[1]["error"]) == (400, "invalid_grant")
     finally:
         process.close()
-
-
-def test_the_examples_of_the_documentation(partita, world):
-    """Each line with curl about tokens of docs/op-management.md, as it stands."""
-    with open(os.path.join(ROOT, "docs/op-management.md"), encoding="utf-8") as file:
-        lines = [line.strip() for line in file if line.startswith("    curl ") and ("/introspect" in line or "/revoke" in line)]
-    client, public = world["client"], add_app(partita, "Documented", "--public")
-    tokens = {"$CLIENT_ID": sign_in(partita, client, SCOPE, world["person"]), "$PUBLIC_CLIENT_ID": sign_in(partita, public, SCOPE)}
-    answers = []
-    for line in lines:
-        token = next(tokens[name] for name in tokens if '"' + name in line)["access_token"]
-        done = subprocess.run(["bash", "-c", line + " -sw ' %{http_code}'"], capture_output=True, text=True, timeout=30, check=True, env={
-            "PATH": os.environ["PATH"], "ISSUER": partita.issuer, "CLIENT_ID": client["client_id"],
-            "CLIENT_SECRET": client["client_secret"], "PUBLIC_CLIENT_ID": public["client_id"], "TOKEN": token})
-        answers.append(done.stdout)
-    assert len(answers) == 3 and answers[0].startswith('{"active":true,') and answers[1:] == [" 200", " 200"]
-    for each in tokens.values():
-        assert requests.get(partita.issuer + "/userinfo", headers={"Authorization": "Bearer " + each["access_token"]}, timeout=20).status_code == 401
 
 
 def test_through_the_front_door(partita):
