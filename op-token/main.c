@@ -50,6 +50,24 @@ static const char *not_ready(struct server *server)
     return keyring_ready(token_process.keyring, token_process.access_token_alg) ? NULL : "no signing key yet";
 }
 
+/* A token signed and verified, with the algorithms in use. */
+static const char *self_test(const void *ctx)
+{
+    enum jose_alg algs[] = {token_process.access_token_alg, JOSE_RS256};
+    for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+        char *token;
+        json_t *claims = json_make_object(ctx), *read_back;
+        json_set_string(claims, "iss", settings.issuer);
+        enum op_err err = keyring_sign(token_process.keyring, ctx, algs[i], "self-test", claims, &token);
+        if (err == OP_OK)
+            err = keyring_verify(token_process.keyring, ctx, token, "self-test", &read_back);
+        if (err != OP_OK)
+            return mem_printf(ctx, "a token could not be signed with %s and verified: %s", jose_alg_name(algs[i]),
+                              op_err_name(err));
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     static const struct server_description description = {
@@ -65,6 +83,7 @@ int main(int argc, char **argv)
         .metric_count = sizeof METRICS / sizeof *METRICS,
         .start = start,
         .not_ready = not_ready,
+        .self_test = self_test,
     };
     return server_run(&description, argc, argv);
 }

@@ -50,6 +50,8 @@ enum op_err arguments_read(const void *ctx, int argc, char **argv, struct argume
             add_word(ctx, &out.overrides, &out.override_count, value);
         } else if ((value = option_value("--listen", argc, argv, &i)) != NULL) {
             add_word(ctx, &out.listen, &out.listen_count, value);
+        } else if ((value = option_value("--admin", argc, argv, &i)) != NULL) {
+            out.admin = value;
         } else {
             *ret_why = mem_printf(ctx, "%s: no such option, or its value is missing; see --help", argv[i]);
             return OP_INVALID;
@@ -75,7 +77,7 @@ static void add_routes(const void *ctx, struct buf *out, const struct server_des
     buf_add(out, "Serves:\n");
     for (size_t i = 0; i < d->route_count; i++)
         add_route(ctx, out, &d->routes[i]);
-    for (size_t i = 0; i < ADMIN_ROUTE_COUNT; i++)
+    for (size_t i = 0; i < ADMIN_ROUTE_COUNT + ADMIN_ONLY_ROUTE_COUNT; i++)
         add_route(ctx, out, &ADMIN_ROUTES[i]);
     buf_add(out, "\n");
 }
@@ -103,7 +105,8 @@ char *arguments_help(const void *ctx, const struct server_description *d)
 {
     struct buf out = buf_make(ctx);
     buf_printf(&out, "%s - %s\n\n", d->name, d->purpose);
-    buf_printf(&out, "Usage:\n  %s [--config FILE] [--set NAME=VALUE]... [--listen ADDRESS]...\n", d->name);
+    buf_printf(&out, "Usage:\n  %s [--config FILE] [--set NAME=VALUE]... [--listen ADDRESS]... [--admin ADDRESS]\n",
+               d->name);
     buf_printf(&out, "  %s [--config FILE] [--set NAME=VALUE]... --check-config\n  %s --version | --help\n\n", d->name,
                d->name);
     buf_printf(&out,
@@ -111,6 +114,8 @@ char *arguments_help(const void *ctx, const struct server_description *d)
                "  --config FILE\n      The configuration file; %s when absent.\n"
                "  --set NAME=VALUE\n      Overrides a setting of the file.\n"
                "  --listen ADDRESS\n      HOST:PORT or unix:PATH, beside the sockets handed over in LISTEN_FDS.\n"
+               "  --admin ADDRESS\n      A socket of this one process for its operator (opctl status, opctl deploy, Prometheus),\n"
+               "      which no balancer knows and which answers while the process drains.\n"
                "  --check-config\n      Judges the configuration and ends: 0, or 78 with every bad line. A setting\n"
                "      that no table knows is a bad line here, and only a warning at start.\n"
                "  --version\n      Prints the version.\n"

@@ -11,6 +11,7 @@ struct arguments {
     size_t override_count;
     char **listen;    /* of --listen */
     size_t listen_count;
+    char *admin;      /* of --admin; NULL: none */
 };
 
 /* OP_INVALID: *ret_why says what is wrong with the command line (owned by ctx). Strings are argv's. */

@@ -19,7 +19,7 @@ static const char *unix_path(const char *address)
 
 static enum op_err failed(const void *ctx, const char *address, int error, const char **ret_why)
 {
-    *ret_why = mem_printf(ctx, "--listen %s: %s", address, strerror(error));
+    *ret_why = mem_printf(ctx, "%s: %s", address, strerror(error));
     return error == EADDRINUSE ? OP_EXISTS : OP_BROKEN;
 }
 
@@ -58,7 +58,7 @@ static enum op_err bind_unix(const void *ctx, const char *address, int *ret_fd, 
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const char *path = unix_path(address);
     if (path[0] != '/' || strlen(path) >= sizeof name.sun_path) {
-        *ret_why = mem_printf(ctx, "--listen %s: the path is not absolute or longer than %zu bytes", address,
+        *ret_why = mem_printf(ctx, "%s: the path is not absolute or longer than %zu bytes", address,
                               sizeof name.sun_path - 1);
         return OP_INVALID;
     }
@@ -75,7 +75,7 @@ static enum op_err bind_inet(const void *ctx, const char *address, int *ret_fd, 
 {
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon == address || colon[1] == '\0') {
-        *ret_why = mem_printf(ctx, "--listen %s: an address is HOST:PORT or unix:PATH", address);
+        *ret_why = mem_printf(ctx, "%s: an address is HOST:PORT or unix:PATH", address);
         return OP_INVALID;
     }
     bool brackets = address[0] == '[' && colon[-1] == ']';
@@ -84,7 +84,7 @@ static enum op_err bind_inet(const void *ctx, const char *address, int *ret_fd, 
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     int code = getaddrinfo(host, colon + 1, &hints, &found);
     if (code != 0) {
-        *ret_why = mem_printf(ctx, "--listen %s: %s", address, gai_strerror(code));
+        *ret_why = mem_printf(ctx, "%s: %s", address, gai_strerror(code));
         return OP_INVALID;
     }
     int fd = bind_and_listen(found->ai_family, found->ai_addr, found->ai_addrlen);

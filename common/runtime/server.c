@@ -15,10 +15,11 @@
 #include "runtime/arguments.h"
 #include "runtime/limit.h"
 #include "runtime/listen.h"
+#include "runtime/stores.h"
 #include "runtime/trouble.h"
-#include "store/environment.h"
 
-enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000 };
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000,
+       ADMIN_CONNECTIONS_MAX = 32 };
 enum { EVENT_KV, EVENT_TICK, EVENT_WATCHDOG, EVENT_TERM, EVENT_INT, EVENT_COUNT };
 
 struct server {
@@ -28,7 +29,9 @@ struct server {
     struct event *events[EVENT_COUNT];
     struct kv *kv;
     struct http_server *http;
+    struct http_server *admin; /* NULL: no --admin */
     struct route_table table;
+    struct route_table admin_table;
     size_t bound; /* how many of arguments.listen are ours */
     bool draining;
     char *told; /* the reason systemd and the log were told last; NULL: ready */
@@ -79,43 +82,6 @@ static int configure(struct server *server)
 
 /* --- stores --- */
 
-struct issuer_check {
-    struct server *server;
-    const char *why;
-};
-
-static const char *env_dir(const struct server *server, enum kv_env env)
-{
-    return mem_printf(server, "%s/%s", kv_env_is_volatile(env) ? settings.runtime_dir : settings.state_dir,
-                      kv_env_name(env));
-}
-
-static const char *judge_environment(struct server *server, struct kv_txn *txn, enum kv_env env)
-{
-    Rec__Environment *record;
-    enum op_err err = environment_get(txn, env, server, &record);
-    if (err == OP_ABSENT)
-        return mem_printf(server, "%s was never initialised: run opctl init", env_dir(server, env));
-    if (err != OP_OK)
-        return mem_printf(server, "%s: its record is %s%s", env_dir(server, env), op_err_name(err),
-                          err == OP_DENIED ? " to this version: a newer one is needed" : "");
-    if (record->issuer == NULL || strcmp(record->issuer, settings.issuer) != 0)
-        return mem_printf(server, "%s belongs to the issuer %s, but %s says %s", env_dir(server, env),
-                          record->issuer == NULL ? "(none)" : record->issuer, server->arguments.config,
-                          settings.issuer);
-    return NULL;
-}
-
-static enum op_err check_issuers(struct kv_txn *txn, void *arg)
-{
-    struct issuer_check *check = arg;
-    const struct server_description *d = check->server->description;
-    check->why = NULL;
-    for (size_t i = 0; i < d->store_count && check->why == NULL; i++)
-        check->why = judge_environment(check->server, txn, d->stores[i].env);
-    return OP_OK;
-}
-
 static bool open_stores(struct server *server, const char **ret_why)
 {
     const struct server_description *d = server->description;
@@ -123,13 +89,9 @@ static bool open_stores(struct server *server, const char **ret_why)
         .state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir, .alarm = trouble_alarm};
     if (kv_open(server, &config, d->stores, d->store_count, &server->kv, ret_why) != OP_OK)
         return false;
-    struct issuer_check check = {.server = server};
-    enum op_err err = kv_run_wait(server->kv, KV_READ_ONLY, check_issuers, &check);
-    if (err != OP_OK)
-        check.why = mem_printf(server, "the stores in %s cannot be read: %s", settings.state_dir, op_err_name(err));
+    *ret_why = stores_check(server, server->kv, d->stores, d->store_count, server->arguments.config);
     (void)kv_clear_dead_readers(server->kv);
-    *ret_why = check.why;
-    return check.why == NULL;
+    return *ret_why == NULL;
 }
 
 /* Returns how many bytes, at most max; -1 and errno. */
@@ -182,6 +144,14 @@ static const char *not_ready(void)
         return "draining";
     const struct server_description *d = the_server->description;
     return d->not_ready == NULL ? NULL : d->not_ready(the_server);
+}
+
+/* What a new version must be able to do before an old one is stopped. Owned by ctx. */
+static const char *self_test(const void *ctx)
+{
+    const struct server_description *d = the_server->description;
+    const char *why = stores_check(ctx, the_server->kv, d->stores, d->store_count, the_server->arguments.config);
+    return why != NULL || d->self_test == NULL ? why : d->self_test(ctx);
 }
 
 static bool same_reason(const char *a, const char *b)
@@ -322,7 +292,7 @@ static void make_http(struct server *server)
 {
     const struct server_description *d = server->description;
     struct route *routes = mem_array(server, struct route, d->route_count + ADMIN_ROUTE_COUNT);
-    memcpy(routes, ADMIN_ROUTES, sizeof ADMIN_ROUTES);
+    memcpy(routes, ADMIN_ROUTES, ADMIN_ROUTE_COUNT * sizeof *routes);
     if (d->route_count != 0)
         memcpy(routes + ADMIN_ROUTE_COUNT, d->routes, d->route_count * sizeof *routes);
     server->table = (struct route_table){routes, d->route_count + ADMIN_ROUTE_COUNT, issuer_path(), server->kv,
@@ -337,9 +307,37 @@ static void make_http(struct server *server)
     struct http_hooks hooks = {route_head, route_request, on_finished, on_breach, &server->table};
     server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items,
                             settings.trusted_proxies.count);
-    struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready};
+    struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready, self_test};
     admin_setup(&admin);
     metrics_declare(d->metrics, d->metric_count);
+}
+
+static bool bind_to(struct server *server, const char *option, const char *address, int *ret_fd, const char **ret_why)
+{
+    const char *why;
+    if (listen_bind(server, address, ret_fd, &why) == OP_OK)
+        return true;
+    *ret_why = mem_printf(server, "%s %s", option, why);
+    return false;
+}
+
+/* A door of this one process, for its operator: it stays open while the process drains. */
+static bool listen_for_operator(struct server *server, const char **ret_why)
+{
+    int fd;
+    if (server->arguments.admin == NULL)
+        return true;
+    if (!bind_to(server, "--admin", server->arguments.admin, &fd, ret_why))
+        return false;
+    server->admin_table = (struct route_table){ADMIN_ROUTES, ADMIN_ROUTE_COUNT + ADMIN_ONLY_ROUTE_COUNT, "",
+                                               server->kv, NULL};
+    struct http_limits limits = {.connections_max = ADMIN_CONNECTIONS_MAX};
+    struct http_hooks hooks = {.head = route_head, .request = route_request, .breach = on_breach,
+                               .arg = &server->admin_table};
+    server->admin = http_new(server, server->base, &limits, &hooks, NULL, 0);
+    if (http_listen_fd(server->admin, fd) != OP_OK)
+        abort(); /* we have just made it */
+    return true;
 }
 
 static bool listen_on(struct server *server, const char **ret_why)
@@ -354,7 +352,7 @@ static bool listen_on(struct server *server, const char **ret_why)
     }
     for (size_t i = 0; i < server->arguments.listen_count; i++) {
         int fd;
-        if (listen_bind(server, server->arguments.listen[i], &fd, ret_why) != OP_OK)
+        if (!bind_to(server, "--listen", server->arguments.listen[i], &fd, ret_why))
             return false;
         server->bound++;
         if (http_listen_fd(server->http, fd) != OP_OK)
@@ -382,7 +380,7 @@ static const char *start(struct server *server)
     if (d->start != NULL && d->start(server, &why) != OP_OK)
         return why;
     make_http(server);
-    return listen_on(server, &why) ? NULL : why;
+    return listen_for_operator(server, &why) && listen_on(server, &why) ? NULL : why;
 }
 
 static void finish(struct server *server)
@@ -390,12 +388,15 @@ static void finish(struct server *server)
     if (server->http != NULL && server->description->stop != NULL)
         server->description->stop(server);
     talloc_free(server->http);
+    talloc_free(server->admin);
     for (size_t i = 0; i < EVENT_COUNT; i++)
         if (server->events[i] != NULL)
             event_free(server->events[i]);
     talloc_free(server->kv);
     for (size_t i = 0; i < server->bound; i++)
         listen_remove(server->arguments.listen[i]);
+    if (server->admin != NULL)
+        listen_remove(server->arguments.admin);
 }
 
 static int serve(struct server *server)

@@ -1,6 +1,6 @@
 #pragma once
 /* A server's main: tables, then one call. Arguments (--config FILE, --check-config, --version, --help,
- * --listen ADDRESS (HOST:PORT or unix:PATH; otherwise the sockets of LISTEN_FDS), --set NAME=VALUE),
+ * --listen ADDRESS (HOST:PORT or unix:PATH; otherwise the sockets of LISTEN_FDS), --admin ADDRESS, --set NAME=VALUE),
  * configuration, log, stores, sockets, ready notice (sd_notify), one event loop, watchdog, drain.
  * Its own routes /.live, /.ready and /.metrics are served beside the description's. */
 #include "runtime/conf.h"
@@ -34,6 +34,9 @@ struct server_description {
     void (*stop)(struct server *server);
     /* Asked for readiness (/.ready on the sockets answers 200 or 503): NULL when ready, else why not. */
     const char *(*not_ready)(struct server *server);
+    /* Beside a read of every environment, what this version must be able to do before an old one is stopped for it:
+     * NULL, or what failed (owned by ctx). Blocks no longer than a signature takes. */
+    const char *(*self_test)(const void *ctx);
     void (*not_found)(struct http_request *req, int status);
 };
 

@@ -64,6 +64,15 @@ class Fleet:
             listener.listen(4096)
             self.listeners[name] = listener
 
+    def admin_path(self, instance):
+        """Of one process, for its operator."""
+        return os.path.join(self.place.sockets, "admin", str(instance), "socket")
+
+    def make_admin_directory(self, instance, user):
+        directory = os.path.dirname(self.admin_path(instance))
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+
     def socket_path(self, name):
         return os.path.join(self.place.sockets, name + ".sock")
 
@@ -71,7 +80,8 @@ class Fleet:
         """Forks; the child becomes the server's user with the listening socket as descriptor 3."""
         user = pwd.getpwnam(instance.name)
         groups = os.getgrouplist(user.pw_name, user.pw_gid)
-        command = [os.path.join(self.place.bin, instance.name), "--config", self.place.conf]
+        command = [os.path.join(self.place.bin, instance.name), "--config", self.place.conf, "--admin", "unix:" + self.admin_path(instance)]
+        self.make_admin_directory(instance, user)
         environment = {
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LISTEN_FDS": "1", "NOTIFY_SOCKET": self.notify_path,
             "CREDENTIALS_DIRECTORY": self.place.credentials_of(instance.name),
@@ -188,7 +198,7 @@ class Fleet:
 
     def describe(self):
         """For up.json."""
-        return [{"name": i.name, "instance": i.number, "pid": i.pid, "socket": self.socket_path(i.name),
+        return [{"name": i.name, "instance": i.number, "pid": i.pid, "socket": self.socket_path(i.name), "admin_socket": self.admin_path(i),
                  "version": self.version(i.name)} for i in self.instances]
 
     def version(self, name):

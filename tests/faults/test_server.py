@@ -8,7 +8,7 @@ import time
 import pytest
 
 from conftest import BUILD
-from server_process import Home, read_reply
+from server_process import Home, read_reply, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,7 @@ def one_line(done, status=1):
     (["--listen", "nowhere"], 1, "--listen nowhere: an address is HOST:PORT or unix:PATH"),
     (["--listen", "unix:relative"], 1, "the path is not absolute"),
     (["--listen", "unix:/nonexistent/x.sock"], 1, "--listen unix:/nonexistent/x.sock: No such file or directory"),
+    (["--admin", "nowhere"], 1, "--admin nowhere: an address is HOST:PORT or unix:PATH"),
     ([], 1, "there is no socket to listen on"),
 ])
 def test_a_bad_start_is_one_sentence(home, options, status, words):
@@ -195,6 +196,45 @@ def test_a_drain_answers_what_was_accepted(home):
         assert idle.recv(1) == b""  # the balancer's 1 s and 2 s more
         assert 1 < time.monotonic() - started < 5
     assert process.popen.wait(10) == 0
+
+
+# --- the operator's own socket ---
+
+def test_each_process_has_a_socket_for_its_operator_that_outlives_the_listening_one(home):
+    path = home.dir + "/operator.sock"
+    process = home.start("op-discovery", "--admin", "unix:" + path, "--set", "balancer_keepalive=1s").wait_ready()
+    with process.connect() as client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as operator:
+        operator.settimeout(10)
+        operator.connect(path)
+        assert process.get("/.self-test", operator)[::2] == (200, b"passed\n")
+        assert process.get("/.ready", operator)[0] == 200 and b"partita_ready 1" in process.get("/.metrics", operator)[2]
+        assert process.get("/.well-known/jwks.json", operator)[0] == 404
+        assert process.get("/.self-test", client)[0] == 404
+        process.popen.send_signal(signal.SIGTERM)
+        wait_until(lambda: process.events("draining"), 5)
+        assert process.get("/.ready", operator)[::2] == (503, b"not ready: draining\n")
+        assert b"partita_ready 0" in process.get("/.metrics", operator)[2]
+    assert process.popen.wait(10) == 0 and not os.path.exists(path)
+
+
+def test_the_self_test_signs_and_verifies(home):
+    """op-token can do so only once op-discovery has made keys."""
+    fresh = Home()
+    try:
+        path = fresh.dir + "/operator.sock"
+        process = fresh.start("op-token", "--admin", "unix:" + path)
+        wait_until(lambda: os.path.exists(path), 5, lambda: process.log)
+
+        def ask():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as operator:
+                operator.connect(path)
+                return process.get("/.self-test", operator)[::2]
+        assert ask() == (503, b"failed: a token could not be signed with ES256 and verified: absent\n")
+        fresh.start("op-discovery").wait_ready()
+        process.wait_ready()
+        assert ask() == (200, b"passed\n")
+    finally:
+        fresh.close()
 
 
 def test_a_second_signal_ends_at_once(home):
