@@ -54,9 +54,9 @@ static enum op_err look(struct kv_txn *txn, void *arg)
     if (err != OP_OK || page->who.user == NULL)
         return err;
     const char *user_id = page->who.user->user_id;
-    err = sessions_list_of_user(txn, page->req, user_id, SESSIONS_MAX, &page->sessions, &page->session_count);
+    err = sessions_list_of_user(txn, page->req, user_id, NULL, SESSIONS_MAX, &page->sessions, &page->session_count);
     if (err == OP_OK)
-        err = consents_list_of_user(txn, page->req, user_id, CONSENTS_MAX, &page->consents, &page->consent_count);
+        err = consents_list_of_user(txn, page->req, user_id, NULL, CONSENTS_MAX, &page->consents, &page->consent_count);
     return err == OP_OK ? load_clients(txn, page) : err;
 }
 

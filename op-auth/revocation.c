@@ -30,7 +30,7 @@ static enum op_err end_others(struct kv_txn *txn, const struct revocation *r)
 {
     Rec__Session **sessions = NULL;
     size_t count = 0;
-    enum op_err err = sessions_list_of_user(txn, r->req, r->who.user->user_id, SESSIONS_MAX, &sessions, &count);
+    enum op_err err = sessions_list_of_user(txn, r->req, r->who.user->user_id, NULL, SESSIONS_MAX, &sessions, &count);
     for (size_t i = 0; err == OP_OK && i < count; i++) {
         if (strcmp(sessions[i]->sid, r->who.session->sid) != 0)
             err = sessions_end(txn, sessions[i]->sid);

@@ -49,7 +49,7 @@ enum op_err since_of_consents(struct kv_txn *txn, const void *ctx, const char *u
 {
     Rec__Consent **consents = NULL;
     size_t count = 0;
-    enum op_err err = consents_list_of_user(txn, ctx, user_id, CONSENTS_MAX, &consents, &count);
+    enum op_err err = consents_list_of_user(txn, ctx, user_id, NULL, CONSENTS_MAX, &consents, &count);
     if (err != OP_OK)
         return err;
     int64_t latest = 0;

@@ -44,8 +44,8 @@ static json_t *client_full(const void *ctx, const Rec__Client *client)
     json_t *object = client_fields_json(ctx, client);
     bool unreadable = client->needs > RECORDS_FORMAT;
     json_set_string(object, "state", unreadable ? "unreadable" : client->disabled ? "disabled" : "enabled");
-    print_set_time(object, "created_at", client->created_at);
-    print_set_time(object, "since", client->since);
+    json_set_time(object, "created_at", client->created_at);
+    json_set_time(object, "since", client->since);
     return object;
 }
 

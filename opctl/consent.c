@@ -24,15 +24,15 @@ static json_t *consent_json(const void *ctx, const Rec__Consent *consent)
     json_set_string(object, "state", unreadable ? "unreadable" : consent->withdrawn ? "withdrawn" : "given");
     json_set_string(object, "scope", scope_text(ctx, consent->scopes, consent->n_scopes));
     json_set_strings(object, "claims", consent->claims, consent->n_claims);
-    print_set_time(object, "granted_at", consent->granted_at);
-    print_set_time(object, "since", consent->since);
+    json_set_time(object, "granted_at", consent->granted_at);
+    json_set_time(object, "since", consent->since);
     return object;
 }
 
 static enum op_err list_consents(struct kv_txn *txn, void *arg)
 {
     struct consent_job *job = arg;
-    return consents_list_of_user(txn, job->app->ctx, job->user_id, LIST_MAX, &job->consents, &job->count);
+    return consents_list_of_user(txn, job->app->ctx, job->user_id, NULL, LIST_MAX, &job->consents, &job->count);
 }
 
 static int run_list(struct app *app)

@@ -21,11 +21,11 @@ static json_t *key_json(const void *ctx, const Rec__SigningKey *key, bool with_j
     json_set_string(object, "kid", key->kid);
     json_set_string(object, "alg", key->alg);
     json_set_string(object, "state", key->state);
-    print_set_time(object, "created_at", key->created_at);
-    print_set_time(object, "current_at", key->current_at);
-    print_set_time(object, "retired_at", key->retired_at);
-    print_set_time(object, "unpublish_at", key->unpublish_at);
-    print_set_time(object, "delete_at", key->delete_at);
+    json_set_time(object, "created_at", key->created_at);
+    json_set_time(object, "current_at", key->current_at);
+    json_set_time(object, "retired_at", key->retired_at);
+    json_set_time(object, "unpublish_at", key->unpublish_at);
+    json_set_time(object, "delete_at", key->delete_at);
     if (with_jwk && key->jwk != NULL && json_read(ctx, bytes_of(key->jwk), &jwk) == OP_OK)
         json_set(object, "jwk", jwk);
     return object;

@@ -3,13 +3,13 @@
 #include "app.h"
 #include "client.h"
 #include "consent.h"
+#include "family.h"
 #include "init.h"
 #include "key.h"
 #include "manual.h"
 #include "registration_token.h"
 #include "session.h"
 #include "sweep.h"
-#include "token.h"
 #include "user.h"
 
 static const struct cli_option COMMON_OPTIONS[] = {
@@ -22,7 +22,7 @@ static const struct cli_option COMMON_OPTIONS[] = {
 
 static const struct cli_command *const TABLES[] = {
     INIT_COMMANDS, USER_COMMANDS, CLIENT_COMMANDS, REGISTRATION_TOKEN_COMMANDS, KEY_COMMANDS,
-    SESSION_COMMANDS, TOKEN_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, MANUAL_COMMANDS, NULL,
+    SESSION_COMMANDS, FAMILY_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, MANUAL_COMMANDS, NULL,
 };
 
 static const struct cli OPCTL = {

@@ -1,10 +1,8 @@
 #include "person.h"
 
-#include "store/families.h"
-#include "store/sessions.h"
+#include "operator/operate_families.h"
+#include "operator/operate_sessions.h"
 #include "store/users.h"
-
-enum { SESSIONS_AT_ONCE = 256, FAMILIES_AT_MOST = 65536 };
 
 enum op_err person_find(struct kv_txn *txn, const void *ctx, const char *name, Rec__User **ret)
 {
@@ -76,51 +74,43 @@ enum op_err person_move_since(const struct app *app, const char *user_id, int64_
 
 struct end_job {
     const void *ctx;
-    const char *user_id, *reason;
-    size_t count;
+    const char *user_id, *reason, *after, *next;
+    size_t sessions;
+    json_t *revoked;
 };
 
 static enum op_err end_sessions(struct kv_txn *txn, void *arg)
 {
     struct end_job *job = arg;
-    Rec__Session **sessions;
-    enum op_err err = sessions_list_of_user(txn, job->ctx, job->user_id, SESSIONS_AT_ONCE, &sessions, &job->count);
-    for (size_t i = 0; err == OP_OK && i < job->count; i++)
-        err = sessions_end(txn, sessions[i]->sid);
-    return err;
+    return operate_sessions_end_of_user(txn, job->ctx, job->user_id, &job->sessions);
 }
 
-static enum op_err kill_families(struct kv_txn *txn, void *arg)
+static enum op_err revoke_families(struct kv_txn *txn, void *arg)
 {
     struct end_job *job = arg;
-    Rec__Family **families;
-    size_t count;
-    job->count = 0;
-    enum op_err err = families_list_of_user(txn, job->ctx, job->user_id, FAMILIES_AT_MOST, &families, &count);
-    for (size_t i = 0; err == OP_OK && i < count; i++) {
-        if (families[i]->dead)
-            continue;
-        err = families_kill(txn, bytes_from(families[i]->family_id.data, families[i]->family_id.len), job->reason);
-        job->count++;
-    }
-    return err;
+    const struct operate_families_filter filter = {.user_id = job->user_id};
+    return operate_families_revoke_all(txn, job->ctx, &filter, job->reason, job->after, &job->revoked, &job->next);
 }
 
 int person_end_everything(const struct app *app, const char *user_id, const char *reason, json_t *report)
 {
     struct end_job job = {.ctx = app->ctx, .user_id = user_id, .reason = reason};
-    size_t ended = 0;
+    size_t ended = 0, revoked = 0;
     enum op_err err;
     do {
         err = app_write(app, KV_SESSIONS, end_sessions, &job);
-        ended += err == OP_OK ? job.count : 0;
-    } while (err == OP_OK && job.count == SESSIONS_AT_ONCE);
+        ended += err == OP_OK ? job.sessions : 0;
+    } while (err == OP_OK && job.sessions == OPERATE_SESSIONS_AT_ONCE);
     if (err != OP_OK)
         return app_fail_store(err, "a session of the user");
-    err = app_write(app, KV_TOKENS, kill_families, &job);
+    do {
+        job.after = job.next;
+        err = app_write(app, KV_TOKENS, revoke_families, &job);
+        revoked += err == OP_OK ? json_array_size(job.revoked) : 0;
+    } while (err == OP_OK && job.next != NULL);
     if (err != OP_OK)
         return app_fail_store(err, "a token family of the user");
     json_set_int(report, "sessions_ended", (int64_t)ended);
-    json_set_int(report, "families_revoked", (int64_t)job.count);
+    json_set_int(report, "families_revoked", (int64_t)revoked);
     return APP_OK;
 }

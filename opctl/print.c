@@ -3,19 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
-
-void print_set_time(json_t *object, const char *key, int64_t seconds)
-{
-    char text[32];
-    struct tm tm;
-    time_t t = (time_t)seconds;
-    if (seconds == 0 || gmtime_r(&t, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        return;
-    json_set_string(object, key, text);
-}
 
 void print_json(const json_t *value)
 {

@@ -3,9 +3,6 @@
  * the way to a terminal. May block on standard output. */
 #include "data/json.h"
 
-/* Adds a time as RFC 3339 text in UTC; 0 is left out. */
-void print_set_time(json_t *object, const char *key, int64_t seconds);
-
 /* Any value as indented JSON with a newline. */
 void print_json(const json_t *value);
 /* One "name: value" line per member; arrays joined by spaces, nested objects as JSON. */

@@ -41,8 +41,8 @@ static json_t *token_json(const void *ctx, const Rec__InitialAccessToken *record
     if (record->has_uses_left)
         json_set_int(object, "uses_left", record->uses_left);
     json_set_int(object, "used", record->used);
-    print_set_time(object, "created_at", record->created_at);
-    print_set_time(object, "expires_at", record->expires_at);
+    json_set_time(object, "created_at", record->created_at);
+    json_set_time(object, "expires_at", record->expires_at);
     return object;
 }
 

@@ -1,67 +1,28 @@
 #include "session.h"
 
 #include "app.h"
+#include "operator/operate_sessions.h"
+#include "parts.h"
 #include "person.h"
-#include "print.h"
-#include "store/sessions.h"
-
-enum { LIST_AT_ONCE = 256, LIST_OF_USER_MAX = 4096 };
 
 struct session_job {
     struct app *app;
-    const char *sid, *user_id, *after;
-    Rec__Session *session;
-    Rec__Session **sessions;
-    size_t count;
+    const char *sid;
+    json_t *session;
 };
 
-static json_t *session_json(const void *ctx, const Rec__Session *session)
+static enum op_err list_part(struct kv_txn *txn, const void *ctx, const void *user_id, const char *after, size_t limit,
+                             struct listing *ret)
 {
-    json_t *object = json_make_object(ctx);
-    json_set_string(object, "sid", session->sid);
-    json_set_string(object, "user_id", session->user_id);
-    if (session->needs > RECORDS_FORMAT)
-        json_set_string(object, "state", "unreadable");
-    print_set_time(object, "auth_time", session->auth_time);
-    print_set_time(object, "last_used", session->last_used);
-    print_set_time(object, "created_at", session->created_at);
-    print_set_time(object, "idle_expires_at", session->idle_expires_at);
-    print_set_time(object, "expires_at", session->expires_at);
-    json_set_string(object, "address", session->address);
-    json_set_string(object, "user_agent", session->user_agent);
-    json_set_string(object, "acr", session->acr);
-    json_set_strings(object, "amr", session->amr, session->n_amr);
-    json_set_strings(object, "client_ids", session->client_ids, session->n_client_ids);
-    return object;
-}
-
-static enum op_err list_sessions(struct kv_txn *txn, void *arg)
-{
-    struct session_job *job = arg;
-    if (job->user_id != NULL)
-        return sessions_list_of_user(txn, job->app->ctx, job->user_id, LIST_OF_USER_MAX, &job->sessions, &job->count);
-    return sessions_list(txn, job->app->ctx, job->after, LIST_AT_ONCE, &job->sessions, &job->count);
+    return operate_sessions_list(txn, ctx, user_id, after, limit, ret);
 }
 
 static int run_list(struct app *app)
 {
     static const char *const columns[] = {"sid", "user_id", "auth_time", "last_used", "expires_at", "address", NULL};
-    struct session_job job = {.app = app};
-    const char *user = cli_value(&app->line, "user");
-    int status = user == NULL ? APP_OK : person_id(app, user, &job.user_id);
-    if (status != APP_OK)
-        return status;
-    json_t *array = json_make_array(app->ctx);
-    do {
-        enum op_err err = app_read(app, list_sessions, &job);
-        if (err != OP_OK)
-            return app_fail_store(err, "the list of sessions");
-        for (size_t i = 0; i < job.count; i++)
-            json_array_append(array, session_json(app->ctx, job.sessions[i]));
-        if (job.count > 0)
-            job.after = job.sessions[job.count - 1]->sid;
-    } while (job.user_id == NULL && job.count == LIST_AT_ONCE);
-    return app_list(app, array, columns);
+    const char *user = cli_value(&app->line, "user"), *user_id = NULL;
+    int status = user == NULL ? APP_OK : person_id(app, user, &user_id);
+    return status != APP_OK ? status : parts_list(app, list_part, user_id, columns, "the list of sessions");
 }
 
 static int fail_session(const struct app *app, enum op_err err, const char *sid)
@@ -71,23 +32,23 @@ static int fail_session(const struct app *app, enum op_err err, const char *sid)
     return app_fail_store(err, mem_printf(app->ctx, "session %s", sid));
 }
 
-static enum op_err get_session(struct kv_txn *txn, void *arg)
+static enum op_err show_session(struct kv_txn *txn, void *arg)
 {
     struct session_job *job = arg;
-    return sessions_get(txn, job->app->ctx, job->sid, &job->session);
+    return operate_sessions_show(txn, job->app->ctx, job->sid, &job->session);
 }
 
 static int run_show(struct app *app)
 {
     struct session_job job = {.app = app, .sid = app->line.arguments[0]};
-    enum op_err err = app_read(app, get_session, &job);
-    return err != OP_OK ? fail_session(app, err, job.sid) : app_show(app, session_json(app->ctx, job.session));
+    enum op_err err = app_read(app, show_session, &job);
+    return err != OP_OK ? fail_session(app, err, job.sid) : app_show(app, job.session);
 }
 
 static enum op_err end_session(struct kv_txn *txn, void *arg)
 {
     const struct session_job *job = arg;
-    return sessions_end(txn, job->sid);
+    return operate_sessions_end(txn, job->sid);
 }
 
 /* Everything of a user: since first, so that nothing of before is alive whatever comes between. */

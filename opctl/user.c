@@ -58,9 +58,9 @@ static json_t *user_full(const void *ctx, const Rec__User *user)
     json_t *object = user_brief(ctx, user);
     json_object_del(object, "name");
     json_object_del(object, "email");
-    print_set_time(object, "created_at", user->created_at);
-    print_set_time(object, "updated_at", user->updated_at);
-    print_set_time(object, "since", user->since);
+    json_set_time(object, "created_at", user->created_at);
+    json_set_time(object, "updated_at", user->updated_at);
+    json_set_time(object, "since", user->since);
     json_set(object, "claims", user_claims_json(ctx, user));
     return object;
 }
@@ -298,7 +298,7 @@ static enum op_err show_user(struct kv_txn *txn, void *arg)
         return err;
     err = credentials_get_password(txn, job->app->ctx, job->user->user_id, &password);
     job->has_password = err == OP_OK || err == OP_DENIED;
-    return sessions_list_of_user(txn, job->app->ctx, job->user->user_id, LIST_AT_ONCE, &sessions, &job->session_count);
+    return sessions_list_of_user(txn, job->app->ctx, job->user->user_id, NULL, LIST_AT_ONCE, &sessions, &job->session_count);
 }
 
 static int run_show(struct app *app)
@@ -407,7 +407,7 @@ static enum op_err delete_consents(struct kv_txn *txn, void *arg)
     const struct remove_job *job = arg;
     Rec__Consent **consents;
     size_t count;
-    enum op_err err = consents_list_of_user(txn, job->ctx, job->user_id, CONSENTS_AT_MOST, &consents, &count);
+    enum op_err err = consents_list_of_user(txn, job->ctx, job->user_id, NULL, CONSENTS_AT_MOST, &consents, &count);
     for (size_t i = 0; err == OP_OK && i < count; i++)
         err = consents_delete(txn, job->user_id, consents[i]->client_id);
     return err;

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "data/form.h"
@@ -160,6 +161,34 @@ void json_append_string(json_t *array, const char *value)
 {
     if (value != NULL)
         require(json_array_append_new(array, make_string(value)) == 0);
+}
+
+void json_set_time(json_t *object, const char *key, int64_t seconds)
+{
+    char text[32];
+    struct tm tm;
+    time_t t = (time_t)seconds;
+    if (seconds != 0 && gmtime_r(&t, &tm) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+        json_set_string(object, key, text);
+}
+
+void json_merge(json_t *object, const json_t *patch)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)patch, key, value) {
+        if (json_is_null(value)) {
+            json_object_del(object, key);
+        } else if (json_is_object(value)) {
+            const json_t *present = json_object_get(object, key);
+            json_t *merged = json_is_object(present) ? json_deep_copy(present) : json_object();
+            require(merged != NULL);
+            json_merge(merged, value);
+            require(json_object_set_new(object, key, merged) == 0);
+        } else {
+            require(json_object_set(object, key, value) == 0);
+        }
+    }
 }
 
 /* The member, NULL when absent or null. */

@@ -26,6 +26,12 @@ void json_set_bool(json_t *object, const char *key, bool value);
 void json_set(json_t *object, const char *key, json_t *value);         /* keeps the caller's reference */
 void json_set_strings(json_t *object, const char *key, char *const *values, size_t count); /* an array */
 void json_append_string(json_t *array, const char *value);
+/* A time as RFC 3339 text in UTC; 0 is left out. */
+void json_set_time(json_t *object, const char *key, int64_t seconds);
+
+/* Changes object by a merge patch (RFC 7396), an object: null takes a member back, an object changes the member that
+ * is one, any other value takes its place. The patch stays as it was. */
+void json_merge(json_t *object, const json_t *patch);
 
 /* Typed reads. OP_ABSENT: no such member (or null); OP_INVALID: another type. */
 must_check enum op_err json_get_string(const json_t *object, const char *key, const char **ret);

@@ -63,9 +63,18 @@ enum op_err consents_delete(struct kv_txn *txn, const char *user_id, const char 
     return err;
 }
 
-enum op_err consents_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
-                                  Rec__Consent ***ret, size_t *ret_count)
+enum op_err consents_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, const char *after,
+                                  size_t limit, Rec__Consent ***ret, size_t *ret_count)
 {
     struct bytes prefix = repository_owned_key(ctx, user_id, bytes_of(NULL));
-    return repository_list(txn, &REPOSITORY_CONSENTS, prefix, bytes_of(NULL), limit, ctx, ret, ret_count);
+    struct bytes after_key = after == NULL ? bytes_of(NULL) : repository_owned_key(ctx, user_id, bytes_of(after));
+    return repository_list(txn, &REPOSITORY_CONSENTS, prefix, after_key, limit, ctx, ret, ret_count);
+}
+
+enum op_err consents_list(struct kv_txn *txn, const void *ctx, const char *after_user, const char *after_client,
+                          size_t limit, Rec__Consent ***ret, size_t *ret_count)
+{
+    struct bytes after = after_user == NULL ? bytes_of(NULL)
+                                            : repository_owned_key(ctx, after_user, bytes_of(after_client));
+    return repository_list(txn, &REPOSITORY_CONSENTS, bytes_of(NULL), after, limit, ctx, ret, ret_count);
 }

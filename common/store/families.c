@@ -100,10 +100,11 @@ enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char
     return err;
 }
 
-enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
-                                  Rec__Family ***ret, size_t *ret_count)
+enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, struct bytes after,
+                                  size_t limit, Rec__Family ***ret, size_t *ret_count)
 {
-    return repository_list_owned(txn, &REPOSITORY_FAMILIES, &TABLE_USER_FAMILIES, user_id, limit, ctx, ret, ret_count);
+    return repository_list_owned(txn, &REPOSITORY_FAMILIES, &TABLE_USER_FAMILIES, user_id, after, limit, ctx, ret,
+                                 ret_count);
 }
 
 enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit, Rec__Family ***ret,

@@ -188,11 +188,13 @@ static bool owned_each(struct bytes key, struct bytes value, void *arg)
 }
 
 enum op_err repository_list_owned(struct kv_txn *txn, const struct repository *repository, const struct kv_table *index,
-                                  const char *owner, size_t limit, const void *ctx, void *ret, size_t *ret_count)
+                                  const char *owner, struct bytes after, size_t limit, const void *ctx, void *ret,
+                                  size_t *ret_count)
 {
     struct bytes prefix = repository_owned_key(ctx, owner, bytes_of(NULL));
+    struct bytes after_key = after.len == 0 ? bytes_of(NULL) : repository_owned_key(ctx, owner, after);
     struct owned owned = {.ctx = ctx, .skip = prefix.len};
-    enum op_err err = kv_scan(txn, index, prefix, bytes_of(NULL), limit, owned_each, &owned);
+    enum op_err err = kv_scan(txn, index, prefix, after_key, limit, owned_each, &owned);
     struct list list = {.repository = repository, .ctx = ctx};
     for (size_t i = 0; i < owned.count && err == OP_OK; i++) {
         struct bytes value;

@@ -67,11 +67,11 @@ must_check enum op_err repository_delete(struct kv_txn *txn, const struct reposi
  * array owned by ctx. One that cannot be read is from_key's, with needs above RECORDS_FORMAT. */
 must_check enum op_err repository_list(struct kv_txn *txn, const struct repository *repository, struct bytes prefix,
                                        struct bytes after, size_t limit, const void *ctx, void *ret, size_t *ret_count);
-/* Records that the owner's entries in index name (keys made by repository_owned_key); entries whose
- * record is gone are left out. */
+/* Records that the owner's entries in index name (keys made by repository_owned_key), those after the record's key
+ * `after`; entries whose record is gone are left out. */
 must_check enum op_err repository_list_owned(struct kv_txn *txn, const struct repository *repository,
-                                             const struct kv_table *index, const char *owner, size_t limit,
-                                             const void *ctx, void *ret, size_t *ret_count);
+                                             const struct kv_table *index, const char *owner, struct bytes after,
+                                             size_t limit, const void *ctx, void *ret, size_t *ret_count);
 
 /* owner NUL rest, owned by ctx. */
 struct bytes repository_owned_key(const void *ctx, const char *owner, struct bytes rest);

@@ -81,10 +81,11 @@ enum op_err sessions_end_of_user(struct kv_txn *txn, const char *user_id, const 
     return err == OP_OK ? sessions_end(txn, sid) : err;
 }
 
-enum op_err sessions_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
-                                  Rec__Session ***ret, size_t *ret_count)
+enum op_err sessions_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, const char *after,
+                                  size_t limit, Rec__Session ***ret, size_t *ret_count)
 {
-    return repository_list_owned(txn, &REPOSITORY_SESSIONS, &TABLE_USER_SESSIONS, user_id, limit, ctx, ret, ret_count);
+    return repository_list_owned(txn, &REPOSITORY_SESSIONS, &TABLE_USER_SESSIONS, user_id, bytes_of(after), limit, ctx,
+                                 ret, ret_count);
 }
 
 enum op_err sessions_list(struct kv_txn *txn, const void *ctx, const char *after, size_t limit, Rec__Session ***ret,

@@ -16,9 +16,10 @@ must_check enum op_err sessions_update(struct kv_txn *txn, const Rec__Session *s
 must_check enum op_err sessions_end(struct kv_txn *txn, const char *sid);
 /* The same, of this user's sessions only. OP_ABSENT: it is not among them. */
 must_check enum op_err sessions_end_of_user(struct kv_txn *txn, const char *user_id, const char *sid);
-/* One that cannot be read is listed with its sid only, and a needs above RECORDS_FORMAT. */
-must_check enum op_err sessions_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, size_t limit,
-                                             Rec__Session ***ret, size_t *ret_count);
+/* Those after sid `after` (NULL: from the start). One that cannot be read is listed with its sid only, and a needs above
+ * RECORDS_FORMAT. */
+must_check enum op_err sessions_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id,
+                                             const char *after, size_t limit, Rec__Session ***ret, size_t *ret_count);
 /* All sessions after sid `after` (NULL: from the start). */
 must_check enum op_err sessions_list(struct kv_txn *txn, const void *ctx, const char *after, size_t limit,
                                      Rec__Session ***ret, size_t *ret_count);

@@ -406,7 +406,7 @@ def test_a_client_is_disabled_enabled_and_removed(home):
 # --- the rest ---
 
 def test_what_is_not_there(home):
-    assert home.ok("key", "list") == [] and home.ok("session", "list") == [] and home.ok("token", "list") == []
+    assert home.ok("key", "list") == [] and home.ok("session", "list") == [] and home.ok("family", "list") == []
     assert home.ok("key", "rotate") == {"wished": True, "at_once": False}
     assert home.ok("key", "rotate", "--now")["at_once"] is True
     home.ok("user", "add", "alice", "--no-password")
@@ -414,22 +414,22 @@ def test_what_is_not_there(home):
     assert "opctl key list" in home.refused("key", "show", "nothing")
     assert "opctl session list" in home.refused("session", "show", "nothing")
     assert "opctl session list" in home.refused("session", "end", "nothing")
-    assert "opctl token list" in home.refused("token", "show", "A" * 22)
+    assert "opctl family list" in home.refused("family", "show", "A" * 22)
     assert "opctl consent list" in home.refused("consent", "withdraw", "alice", "nobody")
     home.refused("session", "end", status=64)
-    home.refused("token", "revoke", status=64)
-    home.refused("token", "revoke", "short", status=64)
+    home.refused("family", "revoke", status=64)
+    home.refused("family", "revoke", "short", status=64)
     home.refused("session", "list", "--user", "nobody")
 
 
 def test_a_family_may_be_revoked_before_it_is_there(home):
     """An access token names its family; there may be no refresh token."""
     family = "c" * 21 + "A"
-    assert home.ok("token", "revoke", family) == {"revoked": [family]}
-    shown = home.ok("token", "show", family)
+    assert home.ok("family", "revoke", family) == {"revoked": [family]}
+    shown = home.ok("family", "show", family)
     assert shown["state"] == "dead" and shown["dead_reason"] == "revoked"
-    assert [entry["family"] for entry in home.ok("token", "list")] == [family]
-    assert home.ok("token", "list", "--client", "x") == []
+    assert [entry["family"] for entry in home.ok("family", "list")] == [family]
+    assert home.ok("family", "list", "--client", "x") == []
 
 
 def test_signing_out_a_user_everywhere_moves_since(home):
@@ -448,7 +448,7 @@ def test_every_verb_is_in_the_manual_and_explains_itself(home):
     with open(os.path.join(BUILD, "opctl", "opctl.1"), encoding="utf-8") as file:
         manual = file.read()
     lines = re.findall(r"^  ([a-z]+(?: [a-z]+)?)(?: [A-Z\[]| {2})", home.run("--help").stdout, re.M)
-    assert {"init", "user add", "user password", "client secret", "key rotate", "session end", "token revoke"} <= set(lines)
+    assert {"init", "user add", "user password", "client secret", "key rotate", "session end", "family revoke"} <= set(lines)
     plain = manual.replace("\\-", "-")
     for verb in lines:
         assert f".SS opctl {verb}" in plain

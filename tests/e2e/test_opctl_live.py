@@ -69,15 +69,15 @@ def test_a_user_is_signed_out_everywhere(partita, made):
 
 def test_families_are_seen_and_revoked(partita, made):
     user, client, _, tokens = made
-    family, = partita.opctl("token", "list", "--user", user["username"])
+    family, = partita.opctl("family", "list", "--user", user["username"])
     assert (family["state"], family["client_id"], family["offline"]) == ("alive", client["client_id"], True)
     assert family["scope"].split() == OFFLINE.split()
-    assert partita.opctl("token", "show", family["family"])["family"] == family["family"]
-    assert partita.opctl("token", "revoke", family["family"]) == {"revoked": [family["family"]]}
+    assert partita.opctl("family", "show", family["family"])["family"] == family["family"]
+    assert partita.opctl("family", "revoke", family["family"]) == {"revoked": [family["family"]]}
     assert not is_alive(partita, client, tokens)
-    assert partita.opctl("token", "show", family["family"])["dead_reason"] == "revoked"
+    assert partita.opctl("family", "show", family["family"])["dead_reason"] == "revoked"
     second = again(partita, made)
-    assert len(partita.opctl("token", "revoke", "--client", client["client_id"])["revoked"]) == 1  # the other is dead already
+    assert len(partita.opctl("family", "revoke", "--client", client["client_id"])["revoked"]) == 1  # the other is dead already
     assert not is_alive(partita, client, second)
 
 
@@ -107,7 +107,7 @@ def test_a_removed_user_leaves_nothing(partita, made):
     partita.opctl("user", "remove", user["username"])
     assert not is_alive(partita, client, tokens)
     assert user["user_id"] not in [entry.get("user_id") for entry in partita.opctl("session", "list")]
-    assert [entry["state"] for entry in partita.opctl("token", "list") if entry.get("user_id") == user["user_id"]] == ["dead"]
+    assert [entry["state"] for entry in partita.opctl("family", "list") if entry.get("user_id") == user["user_id"]] == ["dead"]
 
 
 def test_a_withdrawn_consent_is_asked_for_again(partita, made):

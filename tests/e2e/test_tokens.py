@@ -52,7 +52,7 @@ ENDINGS = {
     "the password is changed": lambda p, w, t: p.opctl("user", "password", w["name"], secret="another good password\n"),
     "the client is disabled": lambda p, w, t: p.opctl("client", "disable", w["client"]["client_id"]),
     "the client is removed": lambda p, w, t: p.opctl("client", "remove", w["client"]["client_id"]),
-    "the family is revoked": lambda p, w, t: p.opctl("token", "revoke", "--user", w["name"]),
+    "the family is revoked": lambda p, w, t: p.opctl("family", "revoke", "--user", w["name"]),
 }
 OUTLIVES = {("the session ends", SCOPE)}
 

@@ -56,7 +56,7 @@ class SignedIn:
         return [session["sid"] for session in self.partita.opctl("session", "list") if session["user_id"] == user_id]
 
     def families(self):
-        return [family["family"] for family in self.partita.opctl("token", "list")
+        return [family["family"] for family in self.partita.opctl("family", "list")
                 if family["client_id"] == self.client["client_id"]]
 
     def is_dead(self, refresh=(400, "invalid_grant")):
@@ -132,7 +132,7 @@ def test_a_withdrawn_consent(partita, connections):
 
 def test_a_revoked_family(partita, connections):
     here = SignedIn(partita, connections, "revoked", "openid offline_access")
-    partita.opctl("token", "revoke", *here.families())
+    partita.opctl("family", "revoke", *here.families())
     here.is_dead()
 
 

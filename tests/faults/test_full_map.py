@@ -68,10 +68,10 @@ def test_tokens(small, people):
     response = requests.post(small.issuer + "/revoke", timeout=30,
                              data={"token": people.leaving["refresh_token"], "client_id": people.client["client_id"]})
     assert response.status_code == 200, response.text
-    alive = [family["family"] for family in small.opctl("token", "list", "--user", "leaving") if family["state"] == "alive"]
+    alive = [family["family"] for family in small.opctl("family", "list", "--user", "leaving") if family["state"] == "alive"]
     assert len(alive) == 1, "one of the two was ended by its client"
-    small.opctl("token", "revoke", *alive)
-    assert small.opctl("token", "show", *alive)["state"] != "alive", "and the other by the operator"
+    small.opctl("family", "revoke", *alive)
+    assert small.opctl("family", "show", *alive)["state"] != "alive", "and the other by the operator"
     make_room(small, "tokens")
     assert people.redeem(codes.pop()).status_code == 200
 

@@ -82,7 +82,7 @@ def test_the_lock_file_is_lost(own, people, replaced):
         done = own.opctl("init", check=False)
         assert done.returncode == 1 and path in done.stderr and "stop every server" in done.stderr
         assert not os.path.exists(path), "a second lock file beside the one that is held would let two write at once"
-        done = own.opctl("token", "list", check=False)
+        done = own.opctl("family", "list", check=False)
         assert done.returncode == 1 and path in done.stderr
     else:
         os.unlink(path)

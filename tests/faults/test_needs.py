@@ -27,7 +27,7 @@ class World:
         user_id = partita.add_user(name, PASSWORD)["user_id"]
         self.person = Person(partita, name, PASSWORD)
         self.tokens = sign_in(partita, self.client, "openid", self.person)
-        family, = partita.opctl("token", "list", "--user", name)
+        family, = partita.opctl("family", "list", "--user", name)
         self.keys = {"client": self.client["client_id"], "user": user_id, "session": claims_of(self.tokens["id_token"])["sid"],
                      "consent": user_id + "/" + self.client["client_id"], "family": family["family"]}
 
@@ -95,7 +95,7 @@ def test_it_is_told_once(partita):
     assert every and every[-1]["result"] == "denied" and "newer version" in every[-1]["what"]
 
 
-@pytest.mark.parametrize("kind, words", [("session", ["session", "end"]), ("family", ["token", "revoke"])])
+@pytest.mark.parametrize("kind, words", [("session", ["session", "end"]), ("family", ["family", "revoke"])])
 def test_it_can_be_ended(partita, kind, words):
     world = World(partita, "ended-" + kind)
     world.needs(kind, NEWER)

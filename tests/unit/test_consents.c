@@ -25,7 +25,7 @@ static enum op_err kept(struct kv_txn *txn, void *arg)
     CHECK(consents_put(txn, make(script->ctx, "alicent", "a", 1)) == OP_OK);
     CHECK(consents_get(txn, script->ctx, "alice", "b", &consent) == OP_OK && strcmp(consent->client_id, "b") == 0);
     CHECK(consents_get(txn, script->ctx, "alice", "c", &consent) == OP_ABSENT);
-    CHECK(consents_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 2);
+    CHECK(consents_list_of_user(txn, script->ctx, "alice", NULL, 10, &list, &count) == OP_OK && count == 2);
     CHECK(consents_delete(txn, "alice", "b") == OP_OK && consents_delete(txn, "alice", "b") == OP_ABSENT);
     return OP_OK;
 }
@@ -50,7 +50,7 @@ static enum op_err newer(struct kv_txn *txn, void *arg)
     CHECK(consents_put(txn, make(script->ctx, "bob", "new", RECORDS_FORMAT + 1)) == OP_OK);
     CHECK(consents_get(txn, script->ctx, "bob", "new", &consent) == OP_DENIED);
     CHECK(consents_put(txn, make(script->ctx, "bob", "new", 1)) == OP_DENIED);
-    CHECK(consents_list_of_user(txn, script->ctx, "bob", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(consents_list_of_user(txn, script->ctx, "bob", NULL, 10, &list, &count) == OP_OK && count == 1);
     CHECK(strcmp(list[0]->user_id, "bob") == 0 && strcmp(list[0]->client_id, "new") == 0);
     CHECK(list[0]->needs > RECORDS_FORMAT && list[0]->n_scopes == 0);
     CHECK(consents_withdraw(txn, "bob", "new", 7) == OP_OK);

@@ -42,7 +42,7 @@ static enum op_err read_back(struct kv_txn *txn, void *arg)
     size_t count;
     CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_OK && strcmp(family->grant->user_id, "alice") == 0);
     CHECK(families_get(txn, script->ctx, id(GONE), &family) == OP_ABSENT);
-    CHECK(families_list_of_user(txn, script->ctx, "bob", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(families_list_of_user(txn, script->ctx, "bob", bytes_of(NULL), 10, &list, &count) == OP_OK && count == 1);
     CHECK(memcmp(list[0]->family_id.data, TWO, FAMILY_ID_LEN) == 0);
     CHECK(families_list(txn, script->ctx, bytes_of(NULL), 10, &list, &count) == OP_OK && count == 2);
     CHECK(families_list(txn, script->ctx, id(ONE), 10, &list, &count) == OP_OK && count == 1);
@@ -89,7 +89,7 @@ static enum op_err marks_outlive_tokens(struct kv_txn *txn, void *arg)
     CHECK(families_kill(txn, id(ONE), "revoked") == OP_OK);
     kv_sweep(txn, KV_TOKENS, 100);
     CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_OK && family->dead); /* idle is over, the mark is not */
-    CHECK(families_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(families_list_of_user(txn, script->ctx, "alice", bytes_of(NULL), 10, &list, &count) == OP_OK && count == 1);
     return OP_OK;
 }
 
@@ -111,7 +111,7 @@ static enum op_err newer(struct kv_txn *txn, void *arg)
     CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_DENIED);
     CHECK(families_update(txn, make(script->ctx, ONE, "alice", far, far)) == OP_DENIED);
     CHECK(families_update(txn, make(script->ctx, TWO, "alice", far, far)) == OP_ABSENT);
-    CHECK(families_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(families_list_of_user(txn, script->ctx, "alice", bytes_of(NULL), 10, &list, &count) == OP_OK && count == 1);
     CHECK(list[0]->family_id.len == FAMILY_ID_LEN && list[0]->grant == NULL && list[0]->needs > RECORDS_FORMAT);
     CHECK(families_kill(txn, id(ONE), "revoked") == OP_OK);
     CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_DENIED); /* what it needs stayed with it */

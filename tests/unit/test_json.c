@@ -173,6 +173,45 @@ static void values_live_as_long_as_their_context(void **state)
     talloc_free(ctx);
 }
 
+/* RFC 7396, appendix A: what is there, the patch, what comes of it. Only objects are changed here. */
+static void members_are_merged(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"{\"a\":\"b\"}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
+        {"{\"a\":\"b\"}", "{\"b\":\"c\"}", "{\"a\":\"b\",\"b\":\"c\"}"},
+        {"{\"a\":\"b\"}", "{\"a\":null}", "{}"},
+        {"{\"a\":\"b\",\"b\":\"c\"}", "{\"a\":null}", "{\"b\":\"c\"}"},
+        {"{\"a\":[\"b\"]}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
+        {"{\"a\":\"c\"}", "{\"a\":[\"b\"]}", "{\"a\":[\"b\"]}"},
+        {"{\"a\":{\"b\":\"c\"}}", "{\"a\":{\"b\":\"d\",\"c\":null}}", "{\"a\":{\"b\":\"d\"}}"},
+        {"{\"a\":[{\"b\":\"c\"}]}", "{\"a\":[1]}", "{\"a\":[1]}"},
+        {"{\"e\":null}", "{\"a\":1}", "{\"e\":null,\"a\":1}"},
+        {"{}", "{\"a\":{\"bb\":{\"ccc\":null}}}", "{\"a\":{\"bb\":{}}}"},
+    };
+    void *ctx = mem_root("test");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *object, *patch;
+        assert_int_equal(json_read(ctx, bytes_of(rows[i][0]), &object), OP_OK);
+        assert_int_equal(json_read(ctx, bytes_of(rows[i][1]), &patch), OP_OK);
+        json_merge(object, patch);
+        assert_string_equal(json_text(ctx, object), rows[i][2]);
+        assert_string_equal(json_text(ctx, patch), rows[i][1]);
+    }
+    talloc_free(ctx);
+}
+
+static void times_are_text(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    json_t *object = json_make_object(ctx);
+    json_set_time(object, "never", 0);
+    json_set_time(object, "then", 1794000000);
+    assert_string_equal(json_text(ctx, object), "{\"then\":\"2026-11-06T21:20:00Z\"}");
+    talloc_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +220,8 @@ int main(void)
         cmocka_unit_test(members_are_typed),
         cmocka_unit_test(text_is_written),
         cmocka_unit_test(bytes_that_are_no_text_are_replaced),
+        cmocka_unit_test(members_are_merged),
+        cmocka_unit_test(times_are_text),
         cmocka_unit_test(values_live_as_long_as_their_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

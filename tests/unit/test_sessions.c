@@ -45,8 +45,8 @@ static enum op_err read_back(struct kv_txn *txn, void *arg)
     CHECK(sessions_get(txn, script->ctx, "s1", &session) == OP_OK && strcmp(session->user_id, "alice") == 0);
     CHECK(sessions_find(txn, script->ctx, "c2", &session) == OP_OK && strcmp(session->sid, "s2") == 0);
     CHECK(sessions_find(txn, script->ctx, "c4", &session) == OP_ABSENT);
-    CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 2);
-    CHECK(sessions_list_of_user(txn, script->ctx, "bob", 10, &list, &count) == OP_OK && count == 0);
+    CHECK(sessions_list_of_user(txn, script->ctx, "alice", NULL, 10, &list, &count) == OP_OK && count == 2);
+    CHECK(sessions_list_of_user(txn, script->ctx, "bob", NULL, 10, &list, &count) == OP_OK && count == 0);
     CHECK(sessions_list(txn, script->ctx, "s1", 10, &list, &count) == OP_OK && count == 2);
     CHECK(strcmp(list[0]->sid, "s2") == 0);
     return OP_OK;
@@ -72,7 +72,7 @@ static enum op_err end(struct kv_txn *txn, void *arg)
     CHECK(sessions_get(txn, script->ctx, "s1", &session) == OP_OK);
     CHECK(sessions_end(txn, "s1") == OP_OK && sessions_end(txn, "s1") == OP_ABSENT);
     CHECK(sessions_find(txn, script->ctx, "c1-new", &session) == OP_ABSENT);
-    CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(sessions_list_of_user(txn, script->ctx, "alice", NULL, 10, &list, &count) == OP_OK && count == 1);
     CHECK(sessions_update(txn, session) == OP_ABSENT); /* it stays ended */
     return OP_OK;
 }
@@ -94,7 +94,7 @@ static enum op_err expire(struct kv_txn *txn, void *arg)
     CHECK(sessions_update(txn, session) == OP_OK);
     CHECK(sessions_get(txn, script->ctx, "s9", &session) == OP_ABSENT);
     CHECK(sessions_find(txn, script->ctx, "c9", &session) == OP_ABSENT);
-    CHECK(sessions_list_of_user(txn, script->ctx, "zoe", 10, &list, &count) == OP_OK && count == 0);
+    CHECK(sessions_list_of_user(txn, script->ctx, "zoe", NULL, 10, &list, &count) == OP_OK && count == 0);
     CHECK(sessions_insert(txn, make(script->ctx, "s10", "zoe", "c10", now + FAR, now - 1)) == OP_OK);
     CHECK(sessions_find(txn, script->ctx, "c10", &session) == OP_ABSENT);
     return OP_OK;
@@ -167,12 +167,12 @@ static enum op_err newer_can_only_be_ended(struct kv_txn *txn, void *arg)
     size_t count;
     CHECK(sessions_get(txn, script->ctx, "new", &session) == OP_DENIED && sessions_find(txn, script->ctx, "c", &session) == OP_DENIED);
     CHECK(sessions_update(txn, make(script->ctx, "new", "alice", "mine", far, far)) == OP_DENIED);
-    CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 1);
+    CHECK(sessions_list_of_user(txn, script->ctx, "alice", NULL, 10, &list, &count) == OP_OK && count == 1);
     CHECK(strcmp(list[0]->sid, "new") == 0 && list[0]->needs > RECORDS_FORMAT);
     CHECK(sessions_end_of_user(txn, "bob", "new") == OP_ABSENT);
     CHECK(sessions_end_of_user(txn, "alice", "new") == OP_OK);
     CHECK(sessions_find(txn, script->ctx, "c", &session) == OP_ABSENT);
-    CHECK(sessions_list_of_user(txn, script->ctx, "alice", 10, &list, &count) == OP_OK && count == 0);
+    CHECK(sessions_list_of_user(txn, script->ctx, "alice", NULL, 10, &list, &count) == OP_OK && count == 0);
     return OP_OK;
 }
 
