@@ -3,7 +3,6 @@
  * start, read-only afterwards; everything runs on the event loop. */
 #include "data/digest.h"
 #include "data/json.h"
-#include "data/password.h"
 #include "protocol/scope.h"
 #include "runtime/site.h"
 #include "store/guard.h"
@@ -13,8 +12,6 @@ struct auth_settings {
     int64_t form_lifetime;          /* seconds from showing a form to its return */
     int64_t password_threads;
     int64_t password_queue;         /* passwords that may wait for a thread */
-    int64_t password_memory;        /* bytes of one argon2id hash */
-    int64_t password_iterations;
     int64_t account_guesses;        /* at one account, before it has to wait */
     int64_t account_guess_window;   /* seconds in which that many are forgotten */
     int64_t address_guesses;        /* the same for one address */
@@ -30,7 +27,6 @@ struct auth {
     struct site site;
     struct keyring *keyring;        /* verifies id_token_hint; never signs */
     struct password_pool *passwords;
-    struct password_cost cost;
     struct scope_catalogue catalogue;
     struct guard_limit account_limit, address_limit, push_client_limit, push_address_limit;
     const uint8_t *form_key;        /* DIGEST_KEY_LEN bytes */

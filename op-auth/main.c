@@ -15,7 +15,7 @@
 #include "sign_in.h"
 #include "view.h"
 
-enum { DAY = 86400, MIB = 1024 * 1024, FORM_MAX = 32 * 1024, REQUEST_MAX = 16 * 1024 };
+enum { DAY = 86400, FORM_MAX = 32 * 1024, REQUEST_MAX = 16 * 1024 };
 
 static const struct conf_item CONF[] = {
     {.name = "form_lifetime", .type = CONF_DURATION, .def = "30min", .min = 10, .max = DAY, .unit = "s",
@@ -25,11 +25,6 @@ static const struct conf_item CONF[] = {
     {.name = "password_queue", .type = CONF_NUMBER, .def = "64", .min = 0, .max = 4096, .unit = "passwords",
      .target = &auth.settings.password_queue,
      .help = "Passwords that may wait for one of these threads; more are asked to come back later."},
-    {.name = "password_memory", .type = CONF_SIZE, .def = "19MiB", .min = 8 * MIB, .max = 1024 * (int64_t)MIB,
-     .unit = "bytes",
-     .target = &auth.settings.password_memory, .help = "Memory of one argon2id hash."},
-    {.name = "password_iterations", .type = CONF_NUMBER, .def = "2", .min = 1, .max = 100, .unit = "passes",
-     .target = &auth.settings.password_iterations, .help = "Passes of argon2id over that memory."},
     {.name = "account_guesses", .type = CONF_NUMBER, .def = "10", .min = 1, .max = 10000, .unit = "guesses",
      .target = &auth.settings.account_guesses, .help = "Wrong passwords for one account before it has to wait."},
     {.name = "account_guess_window", .type = CONF_DURATION, .def = "15min", .min = 1, .max = DAY, .unit = "s",
@@ -101,13 +96,8 @@ static const struct metric METRICS[] = {
 static void start_passwords(struct server *server)
 {
     const struct auth_settings *s = &auth.settings;
-    auth.cost = (struct password_cost){
-        .memory_kib = (uint32_t)(s->password_memory / 1024),
-        .iterations = (uint32_t)s->password_iterations,
-        .lanes = 1,
-    };
     auth.passwords = password_pool_new(server, server_base(), (unsigned)s->password_threads,
-                                       (unsigned)s->password_queue, auth.cost);
+                                       (unsigned)s->password_queue, settings_password_cost());
     auth.account_limit = (struct guard_limit){
         .kind = "password/account",
         .limit = (unsigned)s->account_guesses,

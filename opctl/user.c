@@ -7,6 +7,7 @@
 #include "data/password.h"
 #include "person.h"
 #include "print.h"
+#include "runtime/settings.h"
 #include "store/consents.h"
 #include "store/credentials.h"
 #include "store/sessions.h"
@@ -148,7 +149,7 @@ static int get_password(const struct app *app, const char *username, json_t *rep
     } else if (terminal_new_password(app->ctx, prompt, &password, &why) != OP_OK) {
         return app_fail("%s", why);
     }
-    enum op_err err = password_hash(app->ctx, password, PASSWORD_COST_DEFAULT, ret_phc);
+    enum op_err err = password_hash(app->ctx, password, settings_password_cost(), ret_phc);
     mem_wipe(password, strlen(password));
     return err == OP_OK ? APP_OK : app_fail("the password cannot be hashed: %s", op_err_name(err));
 }

@@ -13,7 +13,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))  # person.py and chrome.py, for every group
 BUILD = os.environ.get("PARTITA_BUILD", os.path.join(ROOT, "build"))
 # Passwords that cost little, and any number of them from one address.
-QUICK = ["--set", "op-auth.password_memory=8MiB", "--set", "op-auth.password_iterations=1",
+QUICK = ["--set", "all.password_memory=8MiB", "--set", "all.password_iterations=1",
          "--set", "op-auth.address_guesses=100000"]
 
 

@@ -7,7 +7,7 @@
 
 struct settings settings;
 
-enum { MINUTE = 60, HOUR = 3600, DAY = 86400, YEAR = 365 * DAY };
+enum { MINUTE = 60, HOUR = 3600, DAY = 86400, YEAR = 365 * DAY, MIB = 1024 * 1024 };
 
 static const char *const LOG_LEVELS[] = {"debug", "info", "warning", "error", NULL};
 static const char *const SIGNING_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
@@ -107,6 +107,10 @@ static const struct conf_item ITEMS[] = {
      "The algorithm that signs access tokens; op-discovery must keep keys of it.", SIGNING_ALGS},
     {"password_acr", CONF_STRING, "urn:partita:acr:password", 1, 200, NULL, &settings.password_acr,
      "The authentication context class (acr) of a sign-in with a password.", NULL, check_word},
+    {"password_memory", CONF_SIZE, "19MiB", 8 * MIB, 1024 * MIB, "bytes", &settings.password_memory,
+     "Memory of one argon2id hash. A password hashed at another cost is hashed anew at its next sign-in."},
+    {"password_iterations", CONF_NUMBER, "2", 1, 64, "passes", &settings.password_iterations,
+     "Passes of argon2id over that memory."},
     {"custom_scopes", CONF_LIST, "", 0, 100, NULL, &settings.custom_scopes,
      "The operator's own scopes and the claims they release, each written SCOPE:CLAIM[:CLAIM...].", NULL, check_scopes},
     {"locales", CONF_LIST, "en de", 1, 50, NULL, &settings.locales,
@@ -125,5 +129,14 @@ static const struct conf_item ITEMS[] = {
      "Connections that one server process accepts at a time."},
     {"log_level", CONF_ENUM, "info", 0, 0, NULL, &settings.log_level, "The lowest level that is logged.", LOG_LEVELS},
 };
+
+struct password_cost settings_password_cost(void)
+{
+    return (struct password_cost){
+        .memory_kib = (uint32_t)(settings.password_memory / 1024),
+        .iterations = (uint32_t)settings.password_iterations,
+        .lanes = 1,
+    };
+}
 
 const struct conf_section SETTINGS_SECTION = {"all", ITEMS, sizeof ITEMS / sizeof *ITEMS, false};

@@ -1,6 +1,7 @@
 #pragma once
 /* The [all] section: what every server must agree on. Filled once at start by server_run (or by
  * opctl), read-only afterwards. */
+#include "data/password.h"
 #include "runtime/conf.h"
 
 struct settings {
@@ -24,6 +25,8 @@ struct settings {
     int64_t user_code_guess_window;       /* ... op-async and op-auth share the count */
     const char *access_token_alg;         /* ES256 ... */
     const char *password_acr;             /* acr of a session that a password began */
+    int64_t password_memory;              /* bytes of one argon2id hash */
+    int64_t password_iterations;
     struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */
     struct conf_list locales;             /* languages offered, the first is the default */
     bool allow_plain_pkce;
@@ -36,6 +39,9 @@ struct settings {
     int log_level;             /* enum log_level */
 };
 extern struct settings settings;
+
+/* What a new password hash is to cost: op-auth and opctl must agree. */
+struct password_cost settings_password_cost(void);
 
 /* The section for conf_read. */
 extern const struct conf_section SETTINGS_SECTION;

@@ -18,11 +18,13 @@ def start_auth():
     """A function that starts op-auth processes over one home with these settings and users ann and bob."""
     homes = []
 
-    def start(count=1, **settings):
+    def start(count=1, then=None, **settings):
+        """then: settings that are changed after the users have got their passwords."""
         home = Home(balancer_keepalive="0s", **settings)
         homes.append(home)
         for name in ("ann", "bob"):
             home.opctl("user", "add", name, secret=PASSWORD + "\n")
+        home.write_conf(balancer_keepalive="0s", **settings, **(then or {}))
         return [OpAuth(home) for _ in range(count)]
     yield start
     for process in [process for home in homes for process in home.processes]:
@@ -131,7 +133,7 @@ def cost(auth, name, password="wrong"):
 
 
 def test_an_unknown_account_looks_and_costs_the_same(start_auth):
-    auth, = start_auth(op_auth__account_guesses=1000, op_auth__password_memory="32MiB")
+    auth, = start_auth(op_auth__account_guesses=1000, then={"password_memory": "32MiB"})
     auth.home.opctl("user", "add", "off", secret=PASSWORD + "\n")
     auth.home.opctl("user", "disable", "off")
     before = min(cost(auth, "bob")[1] for _ in range(3))
@@ -152,7 +154,7 @@ def test_an_unknown_account_looks_and_costs_the_same(start_auth):
 
 def test_passwords_are_hashed_anew_when_the_cost_changed(start_auth):
     """So that after each person's next sign-in all accounts cost the same again."""
-    auth, = start_auth(op_auth__password_memory="8MiB", op_auth__account_guesses=1000)
+    auth, = start_auth(op_auth__account_guesses=1000, then={"password_memory": "8MiB"})
     first = min(cost(auth, "ann")[1] for _ in range(3))
     assert guess(auth, "ann", PASSWORD).kind != "sign-in"
     tries = [cost(auth, "ann")[1] for _ in range(3)]  # the new hash is stored while we are answered
@@ -162,7 +164,7 @@ def test_passwords_are_hashed_anew_when_the_cost_changed(start_auth):
 
 def test_a_right_password_is_right_while_it_is_hashed_anew(start_auth):
     """From several browsers at the first moment after the cost changed."""
-    one, two = start_auth(2, op_auth__password_memory="8MiB", op_auth__password_threads=4, op_auth__account_guesses=1000)
+    one, two = start_auth(2, op_auth__password_threads=4, op_auth__account_guesses=1000, then={"password_memory": "8MiB"})
     for name in ("ann", "bob"):
         results = []
         browsers = [threading.Thread(target=lambda auth=auth: results.append(guess(auth, name, PASSWORD).kind)) for auth in (one, two) * 4]
@@ -177,8 +179,8 @@ def test_a_right_password_is_right_while_it_is_hashed_anew(start_auth):
 
 def test_a_full_pool(start_auth):
     """One thread, no queue, a slow hash: whoever comes then is told when to come again; everything else is answered."""
-    auth, = start_auth(op_auth__password_threads=1, op_auth__password_queue=0, op_auth__password_memory="64MiB",
-                       op_auth__password_iterations=12, op_auth__account_guesses=2, **HOUR)
+    auth, = start_auth(op_auth__password_threads=1, op_auth__password_queue=0, password_memory="64MiB",
+                       password_iterations=12, op_auth__account_guesses=2, **HOUR)
     signed_in = Visitor(auth, "ann")
     account = signed_in.fill_in(signed_in.get("/account"), password=PASSWORD)
     assert account.form("password")

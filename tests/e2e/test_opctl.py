@@ -199,6 +199,15 @@ def test_a_user_is_added_shown_and_listed(home):
     assert PASSWORD.encode() not in home.bytes_of("credentials") and b"$argon2id$" in home.bytes_of("credentials")
 
 
+def test_a_password_costs_what_the_configuration_says(home):
+    home.configure(ISSUER, "password_memory = 9MiB\npassword_iterations = 3\n")
+    home.ok("user", "add", "alice", stdin=PASSWORD)
+    assert b"$argon2id$v=19$m=9216,t=3,p=1$" in home.bytes_of("credentials")
+    home.ok("user", "password", "alice", "--set", "password_iterations=5", stdin=PASSWORD)
+    assert b"$argon2id$v=19$m=9216,t=5,p=1$" in home.bytes_of("credentials")
+    assert home.run("user", "add", "bob", "--set", "password_iterations=65", stdin=PASSWORD).returncode == 78
+
+
 def test_users_that_are_refused(home):
     home.ok("user", "add", "alice", stdin=PASSWORD)
     assert "already" in home.refused("user", "add", "ALICE", stdin=PASSWORD)

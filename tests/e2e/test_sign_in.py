@@ -32,8 +32,10 @@ def test_a_second_client_needs_no_second_password(partita):
 
 
 def test_a_right_password_is_right_while_its_hash_is_made_anew(start_partita):
-    """opctl hashed it at another cost than op-auth wants: the first to sign in stores it anew, at the same moment as others."""
-    dear = start_partita("--set", "op-auth.password_iterations=3", "--instances", "op-auth=2")
+    """It was hashed at another cost than op-auth wants now: the first to sign in stores it anew, at the same moment as others."""
+    dear = start_partita("--set", "all.password_iterations=3", "--instances", "op-auth=2")
+    user = dear.info["user"]
+    dear.opctl("user", "password", user["username"], "--set", "password_iterations=2", secret=user["password"] + "\n")
     request, _ = request_for(dear.info["client"]["client_id"], dear.info["client"]["redirect_uris"][0])
     people = [Person(dear) for _ in range(8)]
 

@@ -12,7 +12,7 @@ SERVERS = ["op-discovery", "op-auth", "op-token", "op-userinfo", "op-management"
 # Bad lines of each server's own section.
 OWN = {
     "op-discovery": ["rotation_interval = soon", "cache_max_age = 2y"],
-    "op-auth": ["password_threads = 0", "password_memory = 1KiB"],
+    "op-auth": ["password_threads = 0", "password_queue = 4097"],
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
     "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d", "registration = perhaps", "registration_limit = 0"],

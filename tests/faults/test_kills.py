@@ -152,7 +152,7 @@ def starts(partita, name):
 @pytest.fixture(scope="module")
 def killed(start_partita):
     """(installation, the load that it bore, [(server, from, until)])"""
-    partita = start_partita("--instances", "op-token=2", "--set", "op-auth.password_memory=8MiB", "--set", "op-auth.password_iterations=1",
+    partita = start_partita("--instances", "op-token=2", "--set", "all.password_memory=8MiB", "--set", "all.password_iterations=1",
                             "--set", "op-auth.address_guesses=100000")
     load = Load(partita)
     windows = []

@@ -16,8 +16,8 @@ GUESSES = 3
 @pytest.fixture(scope="module")
 def slow(start_partita):
     """One thread, one place in the queue, and hashes of seconds."""
-    return start_partita("--set", "op-auth.password_threads=1", "--set", "op-auth.password_queue=1", "--set", "op-auth.password_memory=64MiB",
-                         "--set", "op-auth.password_iterations=30", "--set", f"op-auth.account_guesses={GUESSES}")
+    return start_partita("--set", "op-auth.password_threads=1", "--set", "op-auth.password_queue=1", "--set", "all.password_memory=64MiB",
+                         "--set", "all.password_iterations=30", "--set", f"op-auth.account_guesses={GUESSES}")
 
 
 class Try:
