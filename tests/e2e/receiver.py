@@ -10,7 +10,7 @@ class Receiver:
 
     def __init__(self, host="localhost"):
         self.received = []
-        self.pages = {}  # path -> HTML
+        self.pages = {}  # path -> HTML, or a script where it ends in .js
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.origin = f"http://{host}:{self.server.server_port}"
         self.url = self.origin + "/callback"
@@ -23,7 +23,7 @@ class Receiver:
                     receiver.received.append((method, dict(parse_qsl(text))))
                 body = receiver.pages.get(path, '<!doctype html><title>Received</title><p id="received">received').encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", f"text/{'javascript' if path.endswith('.js') else 'html'}; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

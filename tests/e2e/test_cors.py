@@ -49,7 +49,7 @@ def test_for_everyone(world, path):
 
 
 # (path, methods)
-REGISTERED = [("/token", ["POST"]), ("/device_authorization", ["POST"]), ("/userinfo", ["GET", "POST"])]
+REGISTERED = [("/token", ["POST"]), ("/revoke", ["POST"]), ("/as/par", ["POST"]), ("/device_authorization", ["POST"]), ("/userinfo", ["GET", "POST"])]
 
 
 @pytest.mark.parametrize("path, methods", REGISTERED)
