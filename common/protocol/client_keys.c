@@ -59,6 +59,24 @@ enum op_err client_keys_find(const void *ctx, struct bytes jwks, const struct jo
     return OP_OK;
 }
 
+/* --- nobody's --- */
+
+struct bytes client_keys_of_nobody(void)
+{
+    static const char set[] =
+        "{\"keys\":["
+        "{\"n\":\"8I-cnHdQ4yJkLYvupjTz3jtBSbBT2-dxJx0oH8i3H_hrBiKEmoSI5RpFkExvX7Z_SLgVynrjLJ9Q6nBRjoKaihzuR0HXxi6K9Qx"
+        "2X6FJFM4uFMBjROKut9N8O-yZaiJnoG9vIiacfEk9R17zURYwQD6h7yTD2Fbe0bJaJd-kKeg4JfAL-p7nZHdqHPIfC52sl1g1p1-fMlNEtkz"
+        "TiuPvvnc2Bv647SqTPg5I_ubZWQyk6ZJJ-lf2-s7bZ1q15gR5uiHZSOI-v5VLADr9If__moBSOAZ5fD1KayHKLdIPvK7B7n1j7RmVWTUnbGv"
+        "vacotA1W-AsjEdJ03qWFkanyK0w\",\"e\":\"AQAB\",\"kty\":\"RSA\"},"
+        "{\"crv\":\"P-256\",\"x\":\"rk0_PqB5GpGRxB9UeFDNdCDKP4qqYpsAnGiHHr4pzLA\",\"y\":\"0n34sWTGyMkKUdkLwGzFEV-XPIs"
+        "R_-RdKhUGCQVNAtY\",\"kty\":\"EC\"},"
+        "{\"crv\":\"P-384\",\"x\":\"xp-81GE_nMUwOwvUSmxdeX7bdWee45yRzZnS5DzVCeC8ZTp8MWdG8HosBHmjNynT\",\"y\":\"TMuCVt"
+        "F5VsEMecpPNnWSZ5TwHpDyFPJ0Ad59iqRp6dKJyeFbyKe1IuwdTfos9ZBG\",\"kty\":\"EC\"},"
+        "{\"crv\":\"Ed25519\",\"x\":\"RiRZ_YSrUcvk3OWgcB9R5BfutzBf0ZdFHuBX6yX-z5g\",\"kty\":\"OKP\"}]}";
+    return bytes_from(set, sizeof set - 1);
+}
+
 /* --- registration --- */
 
 static bool verifies(const void *ctx, const json_t *jwk, enum jose_alg alg)

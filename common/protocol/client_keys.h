@@ -14,6 +14,9 @@ bool client_keys_alg_is_offered(enum jose_alg alg);
 must_check enum op_err client_keys_find(const void *ctx, struct bytes jwks, const struct jose_header *header,
                                         struct jose_key ***ret, size_t *ret_count);
 
+/* A JWK Set with a key of every kind, whose other halves were thrown away. */
+struct bytes client_keys_of_nobody(void);
+
 /* NULL when text may be registered as a client's jwks, else what is wrong (static text): no JWK Set of one to
  * CLIENT_KEYS_MAX keys, a private or symmetric one among them (RFC 7591 §2), none that can verify alg (JOSE_ALG_NONE:
  * any that is offered). */

@@ -138,7 +138,10 @@ static enum op_err decide(struct authentication *job)
             return OP_MISMATCH;
         job->proof.forget_jti_at = client_assertion_ends_at(assertion, &rules) + settings.clock_skew + 1;
     }
-    return client_auth_decide(job->auth, job->client, &job->error);
+    enum op_err err = client_auth_decide(job->auth, job->client, &job->error);
+    if (err != OP_OK && assertion != NULL)
+        client_assertion_verify_in_vain(assertion);
+    return err;
 }
 
 /* --- render --- */

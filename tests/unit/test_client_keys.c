@@ -58,6 +58,21 @@ static void keys_that_the_header_allows(void **state)
     }
 }
 
+static void nobody_has_a_key_of_every_kind(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CLIENT_KEYS_ALG_COUNT; i++) {
+        void *ctx = mem_root("test");
+        struct jose_header header = {.alg = CLIENT_KEYS_ALGS[i]};
+        struct jose_key **keys;
+        size_t count;
+        assert_int_equal(client_keys_find(ctx, client_keys_of_nobody(), &header, &keys, &count), OP_OK);
+        assert_int_equal(count, 1);
+        talloc_free(ctx);
+    }
+    assert_null(client_keys_problem((const char *)client_keys_of_nobody().data, JOSE_ALG_NONE)); /* public ones only */
+}
+
 static void keys_that_may_be_registered(void **state)
 {
     (void)state;
@@ -114,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_that_the_header_allows),
+        cmocka_unit_test(nobody_has_a_key_of_every_kind),
         cmocka_unit_test(keys_that_may_be_registered),
         cmocka_unit_test(addresses_that_may_be_registered),
     };
