@@ -70,10 +70,16 @@ static bool target_is_registered(const struct logout_facts *facts, struct oauth_
     return true;
 }
 
+static bool names(const json_t *hint, const char *claim, const char *expected)
+{
+    const char *value = text_of(hint, claim);
+    return value != NULL && expected != NULL && strcmp(value, expected) == 0;
+}
+
 static bool hint_matches(const struct logout_facts *facts)
 {
-    const char *sub = text_of(facts->hint, "sub");
-    return facts->hint_verified && sub != NULL && strcmp(sub, facts->session->user_id) == 0;
+    return facts->hint_verified && names(facts->hint, "sub", facts->session->user_id) &&
+           names(facts->hint, "sid", facts->session->sid);
 }
 
 enum logout_step logout_decide(const struct logout_facts *facts, struct oauth_error *ret_error)

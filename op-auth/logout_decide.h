@@ -30,7 +30,8 @@ struct logout_facts {
 /* Who asks: client_id, else the one audience of the hint (or its azp). NULL: nobody says. */
 const char *logout_client_id(const struct logout_request *request, const json_t *hint);
 
-/* §2: the hint's user must be the one signed in, else the person is asked; §3: no redirect unless the URI is
+/* §2, §6: the hint's user must be the one signed in, and in the very session that the hint is of (which keeps its sid
+ * when its person signs in anew), else the person is asked; §3: no redirect unless the URI is
  * registered, exactly, by the client that the hint or client_id names. */
 enum logout_step logout_decide(const struct logout_facts *facts, struct oauth_error *ret_error);
 

@@ -38,6 +38,8 @@ OUTCOMES = [
     ("no hint", {}, "logout"),
     ("client_id and where to, no hint", {"client_id": "{client}", "post_logout_redirect_uri": GOODBYE}, "logout"),
     ("a hint of somebody else", {"id_token_hint": "{others}", "post_logout_redirect_uri": GOODBYE}, "logout"),
+    ("a hint of her other browser", {"id_token_hint": "{elsewhere}", "post_logout_redirect_uri": GOODBYE}, "logout"),
+    ("a hint from before she signed in anew", {"id_token_hint": "{before}"}, "You are signed out"),
     ("a hint that is rubbish", {"id_token_hint": "x.y.z"}, "refused: not an ID token of this issuer"),
     ("a hint with a changed signature", {"id_token_hint": "{hint}x"}, "refused: not an ID token of this issuer"),
     ("an access token as hint", {"id_token_hint": "{access}"}, "refused: not an ID token of this issuer"),
@@ -61,7 +63,11 @@ OUTCOMES = [
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_a_logout_request_leads_to(partita, clients, ann, row, method):
     _, parameters, expected = row
-    words = {"{hint}": ann.online["id_token"], "{access}": ann.online["access_token"],
+    before = ann.online["id_token"]
+    if "before" in str(parameters):
+        ann.online = ann.tokens(clients["client"], prompt="login")
+    words = {"{hint}": ann.online["id_token"], "{access}": ann.online["access_token"], "{before}": before,
+             "{elsewhere}": Visitor(partita, ann.username).tokens(clients["client"])["id_token"] if "elsewhere" in str(parameters) else "",
              "{others}": Visitor(partita, new_user(partita)).tokens(clients["client"])["id_token"] if "others" in str(parameters) else "",
              "{client}": clients["client"]["client_id"], "{other}": clients["other"]["client_id"], "{disabled}": clients["disabled"]["client_id"]}
     pairs = [("state", "a b&c")]

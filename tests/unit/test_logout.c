@@ -18,12 +18,16 @@ static void each_request_has_its_step(void **state)
         {"nothing said, nobody there", {0}, NULL, 0, LOGOUT_ANSWER},
         {"nothing said: ask", {0}, NULL, SIGNED_IN, LOGOUT_ASK},
         {"the person said yes", {0}, NULL, SIGNED_IN | CONFIRMED, LOGOUT_END},
-        {"a hint for this person needs no question", {.id_token_hint = "t"},
-         "{\"iss\":\"i\",\"sub\":\"u\",\"aud\":\"rp\"}",
-         SIGNED_IN | CLIENT, LOGOUT_END},
-        {"a hint for somebody else does", {.id_token_hint = "t"}, "{\"iss\":\"i\",\"sub\":\"v\",\"aud\":\"rp\"}",
-         SIGNED_IN | CLIENT,
-         LOGOUT_ASK},
+        {"a hint for this person and session needs no question", {.id_token_hint = "t"},
+         "{\"iss\":\"i\",\"sub\":\"u\",\"sid\":\"s\",\"aud\":\"rp\"}", SIGNED_IN | CLIENT, LOGOUT_END},
+        {"a hint from another session of this person does", {.id_token_hint = "t"},
+         "{\"iss\":\"i\",\"sub\":\"u\",\"sid\":\"s2\",\"aud\":\"rp\"}", SIGNED_IN | CLIENT, LOGOUT_ASK},
+        {"so does one that names no session", {.id_token_hint = "t"}, "{\"iss\":\"i\",\"sub\":\"u\",\"aud\":\"rp\"}",
+         SIGNED_IN | CLIENT, LOGOUT_ASK},
+        {"another session, and the person said yes", {.id_token_hint = "t"},
+         "{\"iss\":\"i\",\"sub\":\"u\",\"sid\":\"s2\",\"aud\":\"rp\"}", SIGNED_IN | CLIENT | CONFIRMED, LOGOUT_END},
+        {"and one for somebody else", {.id_token_hint = "t"},
+         "{\"iss\":\"i\",\"sub\":\"v\",\"sid\":\"s\",\"aud\":\"rp\"}", SIGNED_IN | CLIENT, LOGOUT_ASK},
         {"a hint, nobody there", {.id_token_hint = "t"}, "{\"iss\":\"i\",\"sub\":\"u\",\"aud\":\"rp\"}", CLIENT,
          LOGOUT_ANSWER},
         {"a hint that is no token of ours", {.id_token_hint = "t"}, NULL, SIGNED_IN | CLIENT | UNVERIFIED,
@@ -34,7 +38,7 @@ static void each_request_has_its_step(void **state)
         {"a hint for another client than client_id", {.id_token_hint = "t", .client_id = "rp2"},
          "{\"iss\":\"i\",\"sub\":\"u\",\"aud\":[\"rp\",\"rp3\"]}", SIGNED_IN | CLIENT, LOGOUT_PROBLEM},
         {"client_id among the audiences", {.id_token_hint = "t", .client_id = "rp"},
-         "{\"iss\":\"i\",\"sub\":\"u\",\"aud\":[\"x\",\"rp\"]}", SIGNED_IN | CLIENT, LOGOUT_END},
+         "{\"iss\":\"i\",\"sub\":\"u\",\"sid\":\"s\",\"aud\":[\"x\",\"rp\"]}", SIGNED_IN | CLIENT, LOGOUT_END},
         {"an unknown client_id", {.client_id = "rp"}, NULL, SIGNED_IN, LOGOUT_PROBLEM},
         {"a disabled client", {.client_id = "rp"}, NULL, SIGNED_IN | CLIENT | DISABLED, LOGOUT_PROBLEM},
         {"client_id alone asks", {.client_id = "rp"}, NULL, SIGNED_IN | CLIENT, LOGOUT_ASK},
@@ -69,6 +73,7 @@ static void each_request_has_its_step(void **state)
         client->disabled = (rows[i].world & DISABLED) != 0;
         Rec__Session *session = records_new(ctx, &rec__session__descriptor);
         session->user_id = mem_strdup(ctx, "u");
+        session->sid = mem_strdup(ctx, "s");
         struct logout_facts facts = {
             .request = &rows[i].request,
             .issuer = "i",
