@@ -51,9 +51,26 @@ static enum op_err write_family(struct kv_txn *txn, const Rec__Family *family)
     return repository_put(txn, &REPOSITORY_FAMILIES, id_of(family), family, expiry_of(txn, family));
 }
 
+/* What a dead one was may be something this version cannot read; that it is dead needs no more than this. */
+static enum op_err get_death(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
+{
+    Rec__Family *family;
+    enum op_err err = repository_get_any(txn, &REPOSITORY_FAMILIES, family_id, ctx, &family);
+    if (err != OP_OK || !family->dead)
+        return err == OP_OK ? OP_DENIED : err;
+    Rec__Family *death = from_key(ctx, family_id);
+    death->has_dead = death->dead = true;
+    death->has_dead_at = family->has_dead_at;
+    death->dead_at = family->dead_at;
+    death->dead_reason = family->dead_reason;
+    *ret = death;
+    return OP_OK;
+}
+
 enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
 {
-    return repository_get(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
+    enum op_err err = repository_get(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
+    return err == OP_DENIED ? get_death(txn, ctx, family_id, ret) : err;
 }
 
 enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret)
@@ -70,7 +87,7 @@ enum op_err families_update(struct kv_txn *txn, const Rec__Family *family)
 {
     void *scratch = mem_root("families_update");
     Rec__Family *stored;
-    enum op_err err = families_get(txn, scratch, id_of(family), &stored);
+    enum op_err err = repository_get(txn, &REPOSITORY_FAMILIES, id_of(family), scratch, &stored);
     if (err == OP_OK)
         err = write_family(txn, family);
     talloc_free(scratch);

@@ -6,6 +6,8 @@
 
 enum { FAMILY_ID_LEN = 16 };
 
+/* OP_ABSENT, OP_DENIED, OP_BROKEN. A dead one is returned whatever its needs: then without a grant, and a needs above
+ * RECORDS_FORMAT. */
 must_check enum op_err families_get(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);
 /* The same whatever the record's needs: to kill it. */
 must_check enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);

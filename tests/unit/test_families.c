@@ -114,7 +114,9 @@ static enum op_err newer(struct kv_txn *txn, void *arg)
     CHECK(families_list_of_user(txn, script->ctx, "alice", bytes_of(NULL), 10, &list, &count) == OP_OK && count == 1);
     CHECK(list[0]->family_id.len == FAMILY_ID_LEN && list[0]->grant == NULL && list[0]->needs > RECORDS_FORMAT);
     CHECK(families_kill(txn, id(ONE), "revoked") == OP_OK);
-    CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_DENIED); /* what it needs stayed with it */
+    CHECK(families_get(txn, script->ctx, id(ONE), &family) == OP_OK && family->dead && family->grant == NULL);
+    CHECK(family->needs > RECORDS_FORMAT && strcmp(family->dead_reason, "revoked") == 0); /* that is all */
+    CHECK(families_update(txn, make(script->ctx, ONE, "alice", far, far)) == OP_DENIED); /* what it needs stayed with it */
     CHECK(families_get_any(txn, script->ctx, id(TWO), &family) == OP_ABSENT);
     CHECK(families_get_any(txn, script->ctx, id(ONE), &family) == OP_OK && family->dead);
     return OP_OK;
