@@ -81,7 +81,7 @@ def test_asking_changes_nothing(partita, house, world):
     assert second != first and answers[1][1]["refresh_token"] == second
     assert house.introspect(world["client"], second)[1]["active"] is True
     assert house.introspect(world["client"], first)[1]["active"] is True, "op-token would answer it: a lost answer"
-    families = [family for family in partita.opctl("family", "list") if family["client_id"] == world["client"]["client_id"]]
+    families = partita.opctl("family", "list", "--client", world["client"]["client_id"])
     assert [family["generation"] for family in families] == [2]
 
 

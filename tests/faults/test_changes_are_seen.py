@@ -56,8 +56,7 @@ class SignedIn:
         return [session["sid"] for session in self.partita.opctl("session", "list") if session["user_id"] == user_id]
 
     def families(self):
-        return [family["family"] for family in self.partita.opctl("family", "list")
-                if family["client_id"] == self.client["client_id"]]
+        return [family["family"] for family in self.partita.opctl("family", "list", "--client", self.client["client_id"])]
 
     def is_dead(self, refresh=(400, "invalid_grant")):
         assert self.userinfo() == (401, "invalid_token")
