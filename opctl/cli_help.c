@@ -38,7 +38,10 @@ static void help_command(struct buf *out, const struct cli *cli, const struct cl
 
 static void help_nouns(struct buf *out, const struct cli *cli, const char *noun)
 {
-    buf_printf(out, "%s %s... [option...]\n\n%s\n\n", cli->name, noun == NULL ? "command " : noun, cli->purpose);
+    if (noun == NULL)
+        buf_printf(out, "%s COMMAND [ARGUMENT...] [OPTION...]\n\n%s\n\n", cli->name, cli->purpose);
+    else
+        buf_printf(out, "%s %s COMMAND [ARGUMENT...] [OPTION...]\n\n", cli->name, noun);
     for (size_t t = 0; cli->tables[t] != NULL; t++)
         for (const struct cli_command *c = cli->tables[t]; c->noun != NULL; c++)
             if (noun == NULL || strcmp(c->noun, noun) == 0)

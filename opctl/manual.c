@@ -28,7 +28,7 @@ static const char TAIL[] =
     "opctl user add alice \\-\\-email alice@example.org \\-\\-claim 'groups=[\"admins\"]'\n"
     "opctl client add \\-\\-name Wiki \\-\\-redirect\\-uri https://wiki.example.org/callback\n"
     "opctl user list \\-\\-json | jq \\-r '.[].username'\n"
-    ".fi\n.SH SEE ALSO\n.BR op\\-discovery (8),\n.BR op\\-auth (8),\n.BR op\\-token (8),\n.BR op\\-userinfo (8)\n";
+    ".fi\n.SH SEE ALSO\n.BR op\\-discovery (8),\n.BR op\\-auth (8),\n.BR op\\-token (8),\n.BR op\\-userinfo (8),\n.BR op\\-management (8),\n.BR op\\-async (8)\n";
 
 /* Text of a paragraph: hyphens are minus signs, backslashes doubled, no line begins with a control character. */
 static void put_text(const char *text)
