@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "issue.h"
+#include "protocol/administration.h"
+#include "runtime/settings.h"
 #include "target.h"
 
 static struct scope_list registered_for_itself(const void *ctx, const Rec__Client *client,
@@ -28,11 +30,35 @@ enum op_err client_credentials_decide(const void *ctx, const Rec__Client *client
     struct scope_list own = registered_for_itself(ctx, client, catalogue);
     if (!scope_is_subset(asked, &own)) {
         *ret_error = (struct oauth_error){OAUTH_INVALID_SCOPE,
-                                          "scope asks for more than the client may have for itself, without a user"};
+                                          "scope asks for more than the client may have for itself, without a user; "
+                                          "scopes of the administration API come with its resource"};
         return OP_INVALID;
     }
     *ret = asked->count > 0 ? *asked : own;
     return OP_OK;
+}
+
+/* What the token is for, and what it may. */
+static enum op_err aim(struct token_request *token, const struct scope_list *asked, struct scope_list *ret,
+                       struct oauth_error *ret_error)
+{
+    void *ctx = token->http;
+    const struct param_list *resources = &token->params.resource;
+    char *administration = administration_resource(ctx, settings.issuer);
+    struct scope_list scopes;
+    enum op_err err;
+    if (administration_is_asked(resources, administration)) {
+        err = administration_grant(ctx, token->client, asked, resources, &scopes, ret_error);
+        token->audiences = (struct scope_list){.items = mem_array(ctx, char *, 1), .count = 1};
+        token->audiences.items[0] = administration;
+    } else {
+        err = client_credentials_decide(ctx, token->client, asked, &token_process.catalogue, &scopes, ret_error);
+        if (err == OP_OK)
+            err = target_of_client(ctx, resources, token->client, &token->audiences, ret_error);
+    }
+    if (err == OP_OK)
+        *ret = scopes;
+    return err;
 }
 
 void client_credentials_grant(struct token_request *token)
@@ -42,9 +68,7 @@ void client_credentials_grant(struct token_request *token)
     struct oauth_error error;
     enum op_err err = token_scopes(token, &asked, &error);
     if (err == OP_OK)
-        err = client_credentials_decide(token->http, client, &asked, &token_process.catalogue, &scopes, &error);
-    if (err == OP_OK)
-        err = target_of_client(token->http, &token->params.resource, client, &token->audiences, &error);
+        err = aim(token, &asked, &scopes, &error);
     if (err != OP_OK) {
         token_refuse(token, &error);
         return;

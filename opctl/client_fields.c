@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "data/form.h"
+#include "protocol/administration.h"
 #include "protocol/client_auth.h"
 #include "protocol/client_keys.h"
 #include "protocol/device.h"
@@ -22,7 +23,8 @@ const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", 
 const char *const CLIENT_AUTH_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_CLEARABLE[] = {
     "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate", "auth-alg", "jwks", "jwks-uri",
-    "id-token-alg", "default-max-age", "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact", NULL};
+    "id-token-alg", "default-max-age", "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact",
+    "admin", NULL};
 
 /* --- fields by name: the option, the record's member --- */
 
@@ -54,7 +56,7 @@ static const struct list_field LISTS[] = {
     LIST("redirect-uri", redirect_uris), LIST("post-logout-redirect-uri", post_logout_redirect_uris),
     LIST("grant", grant_types),          LIST("scope", scopes),
     LIST("audience", audiences),         LIST("resource", resources),
-    LIST("contact", contacts),
+    LIST("contact", contacts),           LIST("admin", administration),
 };
 
 static void set_pointer(Rec__Client *client, size_t offset, const void *value)
@@ -99,19 +101,19 @@ static const char *apply_texts(const void *ctx, const struct cli_line *line, Rec
     return NULL;
 }
 
-/* All values of --scope, each perhaps several scopes, as one list. */
+/* All values of --scope or --admin, each perhaps several words, as one list. */
 static const char *apply_scopes(const void *ctx, const struct list_field *field, Rec__Client *client, char **values,
                                 size_t count)
 {
     struct buf all = buf_make(ctx);
     for (size_t i = 0; i < count; i++) {
         if (!param_is_scope(values[i]))
-            return mem_printf(ctx, "--scope %s is not a list of scopes separated by single spaces", values[i]);
+            return mem_printf(ctx, "--%s %s is not a list of words separated by single spaces", field->option, values[i]);
         buf_printf(&all, "%s%s", i == 0 ? "" : " ", values[i]);
     }
     struct scope_list scopes = scope_parse(ctx, buf_string(&all));
     if (scopes.count > LIST_MAX)
-        return mem_printf(ctx, "--scope names more than %d scopes", LIST_MAX);
+        return mem_printf(ctx, "--%s names more than %d", field->option, LIST_MAX);
     set_list(client, field, scopes.items, scopes.count);
     return NULL;
 }
@@ -143,7 +145,7 @@ static const char *apply_lists(const void *ctx, const struct cli_line *line, Rec
         const char *wrong = NULL;
         for (size_t v = 0; v < count && wrong == NULL; v++)
             wrong = text_problem(ctx, field->option, values[v], URI_MAX_LEN);
-        if (wrong == NULL && strcmp(field->option, "scope") == 0)
+        if (wrong == NULL && (strcmp(field->option, "scope") == 0 || strcmp(field->option, "admin") == 0))
             wrong = apply_scopes(ctx, field, client, values, count);
         else if (wrong == NULL && strcmp(field->option, "grant") == 0)
             apply_grants(ctx, field, client, values, count);
@@ -288,6 +290,21 @@ static const char *resources_problem(const void *ctx, const Rec__Client *client)
     return NULL;
 }
 
+static const char *administration_problem(const void *ctx, const Rec__Client *client)
+{
+    for (size_t i = 0; i < client->n_scopes; i++)
+        if (administration_is_scope(client->scopes[i]))
+            return mem_printf(ctx, "--scope %s is one of the administration API: --admin gives those",
+                              client->scopes[i]);
+    for (size_t i = 0; i < client->n_administration; i++)
+        if (!administration_is_power(client->administration[i]))
+            return mem_printf(ctx, "--admin %s is neither NOUN nor NOUN:read, with NOUN one of users, clients, "
+                              "consents, sessions, tokens, registration-tokens, keys", client->administration[i]);
+    if (client->n_administration > 0 && !may(client, "client_credentials"))
+        return "--admin is of no use without --grant client_credentials";
+    return NULL;
+}
+
 static const char *keys_problem(const void *ctx, const Rec__Client *client)
 {
     const char *method = client->token_endpoint_auth_method, *wrong = NULL;
@@ -319,6 +336,8 @@ const char *client_fields_problem(const void *ctx, const Rec__Client *client)
     if (client_is_public(client) && client->introspection_allowed)
         return "a public client has no credentials for --introspection yes";
     const char *wrong = keys_problem(ctx, client);
+    if (wrong == NULL)
+        wrong = administration_problem(ctx, client);
     if (wrong == NULL)
         wrong = uris_problem(ctx, client, "redirect-uri", client->redirect_uris, client->n_redirect_uris);
     if (wrong == NULL)
@@ -362,6 +381,8 @@ json_t *client_fields_json(const void *ctx, const Rec__Client *client)
         json_set_bool(object, "require_pushed_authorization_requests", client->require_pushed_authorization_requests);
     if (client->has_introspection_allowed)
         json_set_bool(object, "introspection_allowed", client->introspection_allowed);
+    if (client->n_administration > 0)
+        json_set_strings(object, "administration", client->administration, client->n_administration);
     json_set_string(object, "client_uri", client->client_uri);
     json_set_string(object, "logo_uri", client->logo_uri);
     json_set_string(object, "policy_uri", client->policy_uri);

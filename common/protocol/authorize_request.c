@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/uri.h"
+#include "protocol/administration.h"
 #include "protocol/client_auth.h"
 #include "protocol/family.h"
 #include "protocol/params.h"
@@ -209,6 +210,8 @@ enum op_err authorize_scopes(const void *ctx, const char *text, const Rec__Clien
     for (size_t i = 0; i < asked.count; i++) {
         char *scope = asked.items[i];
         bool registered = records_contain(client->scopes, client->n_scopes, scope);
+        if (administration_is_scope(scope))
+            return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope has one that nobody can be asked for");
         if (!registered && scope_find(catalogue, scope) != NULL)
             return refuse(ret_error, OAUTH_INVALID_SCOPE, "scope has one that this client is not registered for");
         bool useless = strcmp(scope, "offline_access") == 0 &&

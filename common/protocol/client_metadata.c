@@ -4,6 +4,7 @@
 
 #include "data/form.h"
 #include "data/uri.h"
+#include "protocol/administration.h"
 #include "protocol/client_auth.h"
 #include "protocol/client_keys.h"
 #include "protocol/device.h"
@@ -289,8 +290,9 @@ static bool read_scope(struct reader *r)
         return refuse(r, "scope", "is not a string of scopes separated by single spaces");
     if (err == OP_OK)
         scopes = scope_parse(r->client, text);
-    if (!scope_is_subset(&scopes, allowed))
-        return refuse(r, "scope", "has one that may not be registered here");
+    for (size_t i = 0; i < scopes.count; i++)
+        if (!scope_has(allowed, scopes.items[i]) || administration_is_scope(scopes.items[i]))
+            return refuse(r, "scope", "has one that may not be registered here");
     r->client->scopes = records_strings(r->client, scopes.items, scopes.count);
     r->client->n_scopes = scopes.count;
     return true;

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "data/form.h"
 #include "runtime/reply.h"
 #include "store/clients.h"
 
@@ -11,10 +12,52 @@ enum { ORIGIN_MAX = 300 };
 
 static bool path_matches(const char *pattern, const char *path)
 {
-    size_t len = strlen(pattern);
-    if (len < 2 || strcmp(pattern + len - 2, "/*") != 0)
-        return strcmp(pattern, path) == 0;
-    return strncmp(pattern, path, len - 1) == 0 && path[len - 1] != '\0';
+    while (*pattern != '\0') {
+        if (strcmp(pattern, "*") == 0)
+            return *path != '\0';
+        if (*pattern == '{') {
+            size_t len = strcspn(path, "/");
+            if (len == 0)
+                return false;
+            path += len;
+            pattern = strchr(pattern, '}') + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == '\0';
+}
+
+/* '+' is itself in a path. */
+static char *decode_segment(const void *ctx, const char *segment, size_t len)
+{
+    struct buf plus = buf_make(ctx);
+    for (size_t i = 0; i < len; i++) {
+        if (segment[i] == '+')
+            buf_add(&plus, "%2B");
+        else
+            buf_add_char(&plus, segment[i]);
+    }
+    char *value;
+    return form_decode(ctx, buf_bytes(&plus), &value) == OP_OK ? value : NULL;
+}
+
+char *route_parameter(const void *ctx, const char *pattern, const char *path, const char *name)
+{
+    while (*pattern != '\0' && *path != '\0') {
+        if (*pattern == '{') {
+            size_t len = strcspn(path, "/");
+            const char *end = strchr(pattern, '}');
+            if (bytes_equal(bytes_from(pattern + 1, (size_t)(end - pattern) - 1), bytes_of(name)))
+                return decode_segment(ctx, path, len);
+            path += len;
+            pattern = end + 1;
+        } else {
+            pattern++;
+            path++;
+        }
+    }
+    return NULL;
 }
 
 const char *route_path(const char *prefix, const char *path)

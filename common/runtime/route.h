@@ -19,7 +19,7 @@ enum route_cors {
 
 struct route {
     unsigned methods;    /* HTTP_GET | HTTP_POST ...; HEAD comes with GET; OPTIONS is answered here */
-    const char *path;    /* exact; a last segment of "*" matches any one or more segments */
+    const char *path;    /* exact; a segment "{NAME}" matches any one, a last "*" any one or more */
     void (*handle)(struct http_request *req);
     size_t body_max;     /* bytes */
     enum route_caller caller;
@@ -45,6 +45,10 @@ struct route_plan {
 /* path without the prefix, where it starts with it. Points into path. */
 const char *route_path(const char *prefix, const char *path);
 struct route_plan route_decide(const struct route *routes, size_t count, enum http_method method, const char *path);
+
+/* What stands in path, which matches pattern, at the segment {name}: decoded, owned by ctx. NULL: no such segment, or
+ * it is not well-formed (a bad escape, a NUL, not UTF-8). */
+char *route_parameter(const void *ctx, const char *pattern, const char *path, const char *name);
 
 /* The CORS fields of a reply (Fetch standard §3.2). origin_known matters for CORS_CLIENT_ORIGINS only. */
 struct route_cors_plan {

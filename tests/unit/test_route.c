@@ -56,6 +56,8 @@ static const struct route ROUTES[] = {
     {HTTP_GET, "/assets/*", asset, 0, CALLER_NOBODY, CORS_NONE},
     {HTTP_GET, "/metadata", metadata, 0, CALLER_BEARER, CORS_ANYONE},
     {HTTP_DELETE | HTTP_PUT, "/thing", remove_it, 10, CALLER_BEARER, CORS_NONE},
+    {HTTP_GET, "/users/{id}", show, 0, CALLER_BEARER, CORS_NONE},
+    {HTTP_GET, "/users/{id}/things/{thing}", show, 0, CALLER_BEARER, CORS_NONE},
 };
 
 static void paths_and_methods_choose_the_row(void **state)
@@ -90,6 +92,13 @@ static void paths_and_methods_choose_the_row(void **state)
         {"several segments for *", HTTP_GET, "/assets/a/b", 0, 3, "GET, HEAD, OPTIONS"},
         {"none for *", HTTP_GET, "/assets/", 404, -1, ""},
         {"none for *, no slash", HTTP_GET, "/assets", 404, -1, ""},
+        {"a parameter", HTTP_GET, "/users/a%2Fb", 0, 6, "GET, HEAD, OPTIONS"},
+        {"a parameter is not empty", HTTP_GET, "/users/", 404, -1, ""},
+        {"a parameter is one segment", HTTP_GET, "/users/a/b", 404, -1, ""},
+        {"nothing behind it", HTTP_GET, "/users/a/", 404, -1, ""},
+        {"two parameters", HTTP_GET, "/users/a/things/b", 0, 7, "GET, HEAD, OPTIONS"},
+        {"dots are a segment like others", HTTP_GET, "/users/../things/b", 0, 7, "GET, HEAD, OPTIONS"},
+        {"what is between them counts", HTTP_GET, "/users/a/thing/b", 404, -1, ""},
     };
     void *ctx = mem_root("test");
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -98,6 +107,29 @@ static void paths_and_methods_choose_the_row(void **state)
         row_equal(rows[i].what, plan.route == NULL ? -1 : plan.route - ROUTES, rows[i].row);
         row_string(rows[i].what, route_methods_text(ctx, plan.allowed), rows[i].allow);
     }
+    talloc_free(ctx);
+}
+
+static void parameters_are_decoded(void **state)
+{
+    (void)state;
+    static const char PATTERN[] = "/users/{id}/things/{thing}";
+    static const struct {
+        const char *what, *path, *name, *value;
+    } rows[] = {
+        {"the first", "/users/a/things/b", "id", "a"},
+        {"the second", "/users/a/things/b", "thing", "b"},
+        {"another name", "/users/a/things/b", "ids", NULL},
+        {"escapes", "/users/a%2Fb%20c/things/b", "id", "a/b c"},
+        {"a plus is a plus", "/users/a+b/things/b", "id", "a+b"},
+        {"dots are dots", "/users/../things/b", "id", ".."},
+        {"a NUL", "/users/a%00b/things/b", "id", NULL},
+        {"half an escape", "/users/a%2/things/b", "id", NULL},
+        {"not UTF-8", "/users/%ff/things/b", "id", NULL},
+    };
+    void *ctx = mem_root("test");
+    for (size_t i = 0; i < COUNT(rows); i++)
+        row_string(rows[i].what, route_parameter(ctx, PATTERN, rows[i].path, rows[i].name), rows[i].value);
     talloc_free(ctx);
 }
 
@@ -308,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_methods_choose_the_row),
+        cmocka_unit_test(parameters_are_decoded),
         cmocka_unit_test(cors_is_decided_by_the_table),
         cmocka_unit_test(the_issuers_path_is_left_out),
         cmocka_unit_test(requests_reach_their_handlers),
