@@ -1,8 +1,6 @@
 #include "sweep.h"
 
-#include <string.h>
-
-#include "app.h"
+#include "env_names.h"
 
 enum { SWEEP_AT_ONCE = 1000, SWEEP_ROUNDS_MAX = 100000 };
 
@@ -41,28 +39,11 @@ static int sweep_env(const struct app *app, enum kv_env env, json_t *report)
     return APP_OK;
 }
 
-/* The environments that the line names; all when it names none. */
-static int read_names(const struct app *app, bool wanted[KV_ENV_COUNT])
-{
-    for (unsigned e = 0; e < KV_ENV_COUNT; e++)
-        wanted[e] = app->line.argument_count == 0;
-    for (size_t i = 0; i < app->line.argument_count; i++) {
-        unsigned e = 0;
-        while (e < KV_ENV_COUNT && strcmp(kv_env_name((enum kv_env)e), app->line.arguments[i]) != 0)
-            e++;
-        if (e < KV_ENV_COUNT)
-            wanted[e] = true;
-        else
-            return app_usage(app, "there is no environment %s", app->line.arguments[i]);
-    }
-    return APP_OK;
-}
-
 static int run_sweep(struct app *app)
 {
     json_t *report = json_make_object(app->ctx);
     bool wanted[KV_ENV_COUNT];
-    int status = read_names(app, wanted);
+    int status = env_names_read(app, wanted);
     for (unsigned e = 0; e < KV_ENV_COUNT && status == APP_OK; e++)
         if (wanted[e])
             status = sweep_env(app, (enum kv_env)e, report);

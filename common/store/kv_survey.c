@@ -145,8 +145,8 @@ enum op_err kv_survey(struct kv_txn *txn, enum kv_env env, size_t limit, bool re
     struct look look = {.txn = txn, .env = env, .survey = survey, .limit = limit, .scratch = mem_root("kv_survey")};
     look.fixes = mem_array(look.scratch, struct fix, limit);
     look.after = mem_bytes(look.scratch, bytes_from(survey->position, survey->position_len));
-    enum op_err err = kv_map_walk(txn, env, look.after.len > 0 ? look.after : bytes_from(first, sizeof first), look_each,
-                                  &look);
+    struct bytes from = look.after.len > 0 ? look.after : bytes_from(first, sizeof first);
+    enum op_err err = kv_map_walk(txn, env, from, look_each, &look);
     if (err == OP_OK)
         err = look.err;
     if (err == OP_OK && look.seen < limit)

@@ -38,4 +38,5 @@ struct kv_survey {
 /* Adds the next entries, at most limit, to the survey, which begins as zeros and is complete when its position_len
  * is 0 again. With repair, inside work that writes env, lines are added and removed as the entries say; a work that
  * may run again starts each time from the same survey. */
-must_check enum op_err kv_survey(struct kv_txn *txn, enum kv_env env, size_t limit, bool repair, struct kv_survey *survey);
+must_check enum op_err kv_survey(struct kv_txn *txn, enum kv_env env, size_t limit, bool repair,
+                                 struct kv_survey *survey);

@@ -27,20 +27,6 @@ void repository_add_line(struct repository_lines *lines, struct bytes key, struc
         .key = mem_bytes(lines->ctx, key), .value = mem_bytes(lines->ctx, value), .expires_at = expires_at};
 }
 
-struct repository_lines repository_derive(const struct kv_txn *txn, const void *ctx,
-                                          const struct repository_index *index, struct bytes key, const void *record,
-                                          int64_t expires_at)
-{
-    struct repository_lines lines = {.ctx = ctx};
-    index->derive(key, record, expires_at, &lines);
-    size_t kept = 0;
-    for (size_t i = 0; i < lines.count; i++)
-        if (lines.items[i].expires_at == 0 || lines.items[i].expires_at > kv_now(txn))
-            lines.items[kept++] = lines.items[i];
-    lines.count = kept;
-    return lines;
-}
-
 struct bytes repository_target_owned(struct bytes key, struct bytes value)
 {
     (void)value;
@@ -60,6 +46,23 @@ static bool has_line(const struct repository_lines *lines, struct bytes key)
         if (bytes_equal(lines->items[i].key, key))
             return true;
     return false;
+}
+
+struct repository_lines repository_derive(const struct kv_txn *txn, const void *ctx,
+                                          const struct repository_index *index, struct bytes key, const void *record,
+                                          int64_t expires_at)
+{
+    struct repository_lines lines = {.ctx = ctx};
+    index->derive(key, record, expires_at, &lines);
+    size_t kept = 0;
+    for (size_t i = 0; i < lines.count; i++)
+        if (lines.items[i].expires_at == 0 || lines.items[i].expires_at > kv_now(txn)) {
+            struct repository_lines before = {.items = lines.items, .count = kept};
+            if (!has_line(&before, lines.items[i].key))
+                lines.items[kept++] = lines.items[i];
+        }
+    lines.count = kept;
+    return lines;
 }
 
 /* Removes the old lines that the record has no more. */

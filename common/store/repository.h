@@ -39,7 +39,7 @@ struct repository {
 
 /* For derive: key and value are copied. */
 void repository_add_line(struct repository_lines *lines, struct bytes key, struct bytes value, int64_t expires_at);
-/* The lines that a record has in an index now, without those that have expired; owned by ctx. */
+/* The lines that a record has in an index now, each once, without those that have expired; owned by ctx. */
 struct repository_lines repository_derive(const struct kv_txn *txn, const void *ctx,
                                           const struct repository_index *index, struct bytes key, const void *record,
                                           int64_t expires_at);
