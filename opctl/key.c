@@ -1,71 +1,44 @@
 #include "key.h"
 
-#include <string.h>
-
 #include "app.h"
-#include "print.h"
+#include "operator/operate_keys.h"
+#include "parts.h"
 #include "store/keyring.h"
 
 struct key_job {
     struct app *app;
     const char *kid;
-    Rec__SigningKey *key;
-    Rec__SigningKey **keys;
-    size_t count;
+    json_t *key;
     bool at_once;
 };
 
-static json_t *key_json(const void *ctx, const Rec__SigningKey *key, bool with_jwk)
+static enum op_err list_part(struct kv_txn *txn, const void *ctx, const void *arg, const char *after, size_t limit,
+                             struct listing *ret)
 {
-    json_t *object = json_make_object(ctx), *jwk;
-    json_set_string(object, "kid", key->kid);
-    json_set_string(object, "alg", key->alg);
-    json_set_string(object, "state", key->state);
-    json_set_time(object, "created_at", key->created_at);
-    json_set_time(object, "current_at", key->current_at);
-    json_set_time(object, "retired_at", key->retired_at);
-    json_set_time(object, "unpublish_at", key->unpublish_at);
-    json_set_time(object, "delete_at", key->delete_at);
-    if (with_jwk && key->jwk != NULL && json_read(ctx, bytes_of(key->jwk), &jwk) == OP_OK)
-        json_set(object, "jwk", jwk);
-    return object;
-}
-
-static enum op_err list_keys(struct kv_txn *txn, void *arg)
-{
-    struct key_job *job = arg;
-    return signing_keys_list(txn, job->app->ctx, &job->keys, &job->count);
+    (void)arg, (void)after, (void)limit; /* there are few */
+    return operate_keys_list(txn, ctx, ret);
 }
 
 static int run_list(struct app *app)
 {
     static const char *const columns[] = {
         "kid", "alg", "state", "created_at", "current_at", "retired_at", "unpublish_at", NULL};
-    struct key_job job = {.app = app};
-    enum op_err err = app_read(app, list_keys, &job);
-    if (err != OP_OK)
-        return app_fail_store(err, "the list of keys");
-    json_t *array = json_make_array(app->ctx);
-    for (size_t i = 0; i < job.count; i++)
-        json_array_append(array, key_json(app->ctx, job.keys[i], false));
-    return app_list(app, array, columns);
+    return parts_list(app, list_part, NULL, columns, "the list of keys");
 }
 
-static enum op_err get_key(struct kv_txn *txn, void *arg)
+static enum op_err show_key(struct kv_txn *txn, void *arg)
 {
     struct key_job *job = arg;
-    return signing_keys_get(txn, job->app->ctx, job->kid, &job->key);
+    return operate_keys_show(txn, job->app->ctx, job->kid, &job->key);
 }
 
 static int run_show(struct app *app)
 {
     struct key_job job = {.app = app, .kid = app->line.arguments[0]};
-    enum op_err err = app_read(app, get_key, &job);
+    enum op_err err = app_read(app, show_key, &job);
     if (err == OP_ABSENT)
         return app_fail("there is no key %s (opctl key list shows all)", job.kid);
-    if (err != OP_OK)
-        return app_fail_store(err, mem_printf(app->ctx, "key %s", job.kid));
-    return app_show(app, key_json(app->ctx, job.key, true));
+    return err != OP_OK ? app_fail_store(err, mem_printf(app->ctx, "key %s", job.kid)) : app_show(app, job.key);
 }
 
 static enum op_err put_wish(struct kv_txn *txn, void *arg)
