@@ -1,6 +1,7 @@
 /* opctl: the operator's command. It makes the environments and reads and changes what is in them, one verb at a
  * time; each verb's table says which environments it opens, and which of them for writing. */
 #include "app.h"
+#include "backup.h"
 #include "check.h"
 #include "client.h"
 #include "consent.h"
@@ -23,7 +24,7 @@ static const struct cli_option COMMON_OPTIONS[] = {
 
 static const struct cli_command *const TABLES[] = {
     INIT_COMMANDS, USER_COMMANDS, CLIENT_COMMANDS, REGISTRATION_TOKEN_COMMANDS, KEY_COMMANDS,
-    SESSION_COMMANDS, FAMILY_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, CHECK_COMMANDS,
+    SESSION_COMMANDS, FAMILY_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, CHECK_COMMANDS, BACKUP_COMMANDS,
     MANUAL_COMMANDS, NULL,
 };
 

@@ -63,6 +63,37 @@ struct bytes digest_sha256_of(const void *ctx, const char *s)
     return bytes_from(out, DIGEST_SHA256_LEN);
 }
 
+struct digest_stream {
+    EVP_MD_CTX *md;
+};
+
+static int stream_close(struct digest_stream *stream)
+{
+    EVP_MD_CTX_free(stream->md);
+    return 0;
+}
+
+struct digest_stream *digest_sha256_stream(const void *ctx)
+{
+    setup();
+    struct digest_stream *stream = mem_new(ctx, struct digest_stream);
+    stream->md = EVP_MD_CTX_new();
+    require(stream->md != NULL && EVP_DigestInit_ex(stream->md, algorithms.sha256, NULL) == 1);
+    talloc_set_destructor(stream, stream_close);
+    return stream;
+}
+
+void digest_sha256_add(struct digest_stream *stream, struct bytes part)
+{
+    require(EVP_DigestUpdate(stream->md, part.data, part.len) == 1);
+}
+
+void digest_sha256_end(struct digest_stream *stream, uint8_t out[DIGEST_SHA256_LEN])
+{
+    require(EVP_DigestFinal_ex(stream->md, out, NULL) == 1);
+    require(EVP_DigestInit_ex(stream->md, algorithms.sha256, NULL) == 1);
+}
+
 void digest_hmac_sha256(struct bytes key, struct bytes in, uint8_t out[DIGEST_SHA256_LEN])
 {
     setup();

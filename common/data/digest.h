@@ -9,6 +9,12 @@ enum { DIGEST_SHA256_LEN = 32, DIGEST_KEY_LEN = 32 };
 void digest_sha256(struct bytes in, uint8_t out[DIGEST_SHA256_LEN]);
 /* The same of a string, as a slice owned by ctx. */
 struct bytes digest_sha256_of(const void *ctx, const char *s);
+/* The same of what comes in parts. The stream is owned by ctx; after the end it is empty again. */
+struct digest_stream;
+struct digest_stream *digest_sha256_stream(const void *ctx);
+void digest_sha256_add(struct digest_stream *stream, struct bytes part);
+void digest_sha256_end(struct digest_stream *stream, uint8_t out[DIGEST_SHA256_LEN]);
+
 /* alg_bits is 256, 384 or 512; out has room for 64 bytes; returns the length. */
 size_t digest_sha2(unsigned alg_bits, struct bytes in, uint8_t out[64]);
 
