@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <cjose/cjose.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -47,6 +48,30 @@ static void require(bool ok)
 {
     if (!ok)
         abort();
+}
+
+/* cjose keeps copies of the tokens it signs and verifies. It hands these functions on to jansson and OpenSSL. */
+static void wipe_and_free(void *allocation)
+{
+    if (allocation != NULL)
+        mem_wipe(allocation, malloc_usable_size(allocation));
+    free(allocation);
+}
+
+static void *wipe_and_move(void *allocation, size_t size)
+{
+    void *moved = malloc(size);
+    if (allocation == NULL || moved == NULL)
+        return moved;
+    size_t kept = malloc_usable_size(allocation);
+    memcpy(moved, allocation, kept < size ? kept : size);
+    wipe_and_free(allocation);
+    return moved;
+}
+
+__attribute__((constructor)) static void setup(void)
+{
+    cjose_set_alloc_funcs(malloc, wipe_and_move, wipe_and_free);
 }
 
 const char *jose_alg_name(enum jose_alg alg)
@@ -422,7 +447,7 @@ static enum op_err sign_by_cjose(const void *ctx, const struct jose_key *key, js
     cjose_jws_t *jws = cjose_jws_sign(key->cjose, header, payload.data, payload.len, NULL);
     bool ok = jws != NULL && cjose_jws_export(jws, &text, NULL);
     if (ok)
-        *ret_token = mem_strdup(ctx, text);
+        *ret_token = mem_secret(mem_strdup(ctx, text));
     cjose_jws_release(jws);
     return ok ? OP_OK : OP_BROKEN;
 }
@@ -440,7 +465,7 @@ static enum op_err sign_by_evp(const void *ctx, const struct jose_key *key, cons
               EVP_DigestSign(md, signature, &len, (const uint8_t *)input, strlen(input)) == 1;
     EVP_MD_CTX_free(md);
     if (ok)
-        *ret_token = mem_printf(ctx, "%s.%s", input, codec_base64url(scratch, bytes_from(signature, len)));
+        *ret_token = mem_secret(mem_printf(ctx, "%s.%s", input, codec_base64url(scratch, bytes_from(signature, len))));
     talloc_free(scratch);
     return ok ? OP_OK : OP_BROKEN;
 }

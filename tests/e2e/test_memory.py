@@ -22,17 +22,22 @@ def writable_memory(pid):
                 continue
 
 
-def test_no_password_cookie_secret_or_refresh_token_stays(start_partita):
+def test_no_password_cookie_secret_or_token_stays(start_partita):
     house = start_partita()
     house.add_user("vera", PASSWORD)
     client = house.add_client("Wiki", "http://localhost:9/cb")
     person = Person(house, "vera", PASSWORD)
     tokens = sign_in(house, client, "openid offline_access", person)
     renewed = token_request(house, client, grant_type="refresh_token", refresh_token=tokens["refresh_token"]).json()
+    for token in (tokens["access_token"], renewed["access_token"]):
+        answer = requests.get(house.issuer + "/userinfo", headers={"Authorization": "Bearer " + token}, timeout=10)
+        known = requests.post(house.issuer + "/introspect", data={"token": token}, auth=(client["client_id"], client["client_secret"]), timeout=10)
+        assert answer.status_code == 200 and known.json()["active"] is True
     requests.get(house.issuer + "/", timeout=10)
     basic = base64.b64encode(f"{client['client_id']}:{client['client_secret']}".encode())
     secrets = {"password": PASSWORD, "session cookie": person.http.cookies.get("partita"), "first refresh token": tokens["refresh_token"],
                "second refresh token": renewed["refresh_token"], "client secret": client["client_secret"],
+               "first access token": tokens["access_token"], "second access token": renewed["access_token"],
                "authorization header": basic.decode()}
     found = [(server["name"], name) for server in house.info["servers"] for part in writable_memory(server["pid"])
              for name, secret in secrets.items() if secret[-40:].encode() in part]
