@@ -40,6 +40,7 @@ struct authorization {
     struct authorize_request request;
     struct oauth_error error;
     enum authorization_outcome outcome;
+    int64_t judged_at;
     Rec__Code *record;             /* OUTCOME_GRANT */
     const char *code;
 };
@@ -57,8 +58,9 @@ bool authorization_hint_is_good(const struct authorize_request *request, const j
 enum authorization_outcome authorization_judge(const void *ctx, struct authorization *a, int64_t now);
 /* Pure: the same for a request that is read already (a->request) and a client that may ask. */
 enum authorization_outcome authorization_judge_request(struct authorization *a, int64_t now);
-/* Pure: what is granted. Owned by ctx. */
-Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, int64_t now);
+/* Pure: what is granted, as of when it was judged: power that is taken away before it is written takes it, too. Owned
+ * by ctx. */
+Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a);
 /* Pure: the record of the code to be given. Owned by ctx. */
 Rec__Code *authorization_code(const void *ctx, const struct authorization *a, int64_t now);
 /* Pure: the consent as it is after this answer: what was granted before, unless withdrawn, and what was asked

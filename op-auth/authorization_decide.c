@@ -29,6 +29,7 @@ enum authorization_outcome authorization_judge_request(struct authorization *a, 
     char *acrs[] = {(char *)settings.password_acr};
     struct scope_list reachable = {.items = acrs, .count = 1};
     bool here = authorization_in_this_session(a);
+    a->judged_at = now;
     struct authorize_facts facts = {
         .request = &a->request,
         .client = a->client,
@@ -99,9 +100,9 @@ enum authorization_outcome authorization_judge(const void *ctx, struct authoriza
 }
 
 /* Codes are compared with every `since`, which may stand a second ahead (see since_after). */
-static int64_t granted_at(const struct authorization *a, int64_t now)
+static int64_t granted_at(const struct authorization *a)
 {
-    int64_t at = now;
+    int64_t at = a->judged_at;
     if (a->user->since > at)
         at = a->user->since;
     if (a->client->since > at)
@@ -111,7 +112,7 @@ static int64_t granted_at(const struct authorization *a, int64_t now)
     return at;
 }
 
-Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, int64_t now)
+Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a)
 {
     Rec__Grant *grant = records_new(ctx, &rec__grant__descriptor);
     grant->client_id = mem_strdup(ctx, a->client->client_id);
@@ -133,7 +134,7 @@ Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, 
     if (a->request.claims_request != NULL)
         grant->claims_request = json_text(ctx, a->request.claims_request);
     grant->has_granted_at = true;
-    grant->granted_at = granted_at(a, now);
+    grant->granted_at = granted_at(a);
     grant->has_first_party = grant->first_party = a->client->first_party;
     if (a->request.nonce != NULL)
         grant->nonce = mem_strdup(ctx, a->request.nonce);
@@ -143,7 +144,7 @@ Rec__Grant *authorization_grant(const void *ctx, const struct authorization *a, 
 Rec__Code *authorization_code(const void *ctx, const struct authorization *a, int64_t now)
 {
     Rec__Code *code = records_new(ctx, &rec__code__descriptor);
-    code->grant = authorization_grant(ctx, a, now);
+    code->grant = authorization_grant(ctx, a);
     code->redirect_uri = mem_strdup(ctx, a->request.redirect_uri);
     if (a->request.code_challenge != NULL) {
         const char *method = a->request.code_challenge_method;

@@ -123,7 +123,7 @@ static enum op_err write_decision(struct kv_txn *txn, void *arg)
     if (err != OP_OK || approval->found == NULL)
         return err;
     if (a->outcome == OUTCOME_GRANT)
-        approval->found->grant = authorization_grant(a->req, a, kv_now(txn));
+        approval->found->grant = authorization_grant(a->req, a);
     else
         approval->found->has_denied = approval->found->denied = true;
     return device_requests_decide(txn, approval->found);

@@ -267,6 +267,18 @@ static void a_grant_is_never_older_than_what_it_leans_on(void **state)
     }
 }
 
+/* What waited to be written must not outlive what was taken away while it waited. */
+static void a_grant_is_as_old_as_its_judgement(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    struct authorization *a = make(ctx, BASE, SIGNED_IN | CONSENTED);
+    assert_int_equal(authorization_judge(ctx, a, NOW), OUTCOME_GRANT);
+    Rec__Code *code = authorization_code(ctx, a, NOW + 2);
+    assert_true(code->grant->granted_at == NOW && code->created_at == NOW + 2 && code->expires_at == NOW + 62);
+    talloc_free(ctx);
+}
+
 static void consents_grow_and_start_anew(void **state)
 {
     (void)state;
@@ -323,6 +335,7 @@ int main(void)
         cmocka_unit_test(the_code_says_what_was_granted),
         cmocka_unit_test(the_code_is_for_the_resources_that_were_named),
         cmocka_unit_test(a_grant_is_never_older_than_what_it_leans_on),
+        cmocka_unit_test(a_grant_is_as_old_as_its_judgement),
         cmocka_unit_test(consents_grow_and_start_anew),
         cmocka_unit_test(sessions_are_noted_now_and_then),
     };

@@ -111,7 +111,7 @@ static void what_is_granted_is_what_was_asked(void **state)
     a->client->audiences = (char *[]){(char[]){"https://other.example"}};
     a->client->n_audiences = 1;
     assert_int_equal(device_approve_judge(a, &asked, NOW), OUTCOME_GRANT);
-    Rec__Grant *grant = authorization_grant(ctx, a, NOW);
+    Rec__Grant *grant = authorization_grant(ctx, a);
     assert_string_equal(grant->client_id, "tv");
     assert_string_equal(grant->user_id, "u1");
     assert_string_equal(grant->sid, "s1"); /* so that it dies with the session, but for offline_access */
