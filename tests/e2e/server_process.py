@@ -78,7 +78,7 @@ class Process:
     """One running server on a Unix socket of its own."""
 
     def __init__(self, home, server, options, environment):
-        number = len(home.processes)
+        self.server, number = server, len(home.processes)
         self.path = os.path.join(home.dir, f"{server}-{number}.sock")
         self.log_path = os.path.join(home.dir, f"{server}-{number}.log")
         with open(self.log_path, "wb") as log:
@@ -111,14 +111,14 @@ class Process:
                 own.close()
 
     def post(self, path, form):
-        """(status, fields, JSON) of a form sent on a connection of its own."""
+        """(status, fields, JSON or None) of a form sent on a connection of its own."""
         body = urlencode(form)
         with self.connect() as connection:
             connection.settimeout(60)
             connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
                                f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
             status, fields, reply = read_reply(connection)
-            return status, fields, json.loads(reply)
+            return status, fields, json.loads(reply) if reply else None
 
     def wait_ready(self, seconds=20):
         deadline = time.monotonic() + seconds

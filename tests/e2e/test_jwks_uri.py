@@ -9,9 +9,13 @@ import pytest
 
 import outside
 from outside import ASSERTION_TYPE, Signer, jwks
+from person import request_for
 from server_process import ISSUER, Home, wait_until
 
 TOKEN = ISSUER + "/token"
+CALLBACK = "http://localhost:8090/callback"
+ENDPOINTS = {"/token": "op-token", "/as/par": "op-auth", "/introspect": "op-management", "/revoke": "op-management",
+             "/device_authorization": "op-async"}
 
 
 class World:
@@ -21,8 +25,8 @@ class World:
         self.authority = outside.Authority(str(directory))
         self.machine = outside.Machine(self.authority.server_context("localhost", "127.0.0.1"))
         defaults = {"op_async__outside_allowed": allowed, "op_async__outside_ca_file": self.authority.path,
-                    "op_token__outside_wait": "2s", "op_async__fetch_timeout": "5s", "op_async__fetch_stall_timeout": "2s",
-                    "op_token__client_secret_failures": "100000"}
+                    **{f"{server}__outside_wait": "2s" for server in ("op_token", "op_auth", "op_management", "op_async")}, "op_async__fetch_timeout": "5s", "op_async__fetch_stall_timeout": "2s",
+                    "op_token__client_secret_failures": "100000", "op_async__host_fetches_max": "16"}
         self.home = Home(**{**defaults, **settings})
         self.discovery = self.home.start("op-discovery")
         self.async_ = self.home.start("op-async")
@@ -50,6 +54,24 @@ class World:
         return (token or self.token).post("/token", {
             "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": signer.assertion(client_id, TOKEN), **more})
+
+    def endpoint(self, path):
+        """The process that serves it, started where it does not run yet."""
+        server = ENDPOINTS[path]
+        for process in self.home.processes:
+            if process.server == server and process.popen.poll() is None:
+                return process
+        return self.home.start(server).wait_ready()
+
+    def client_everywhere(self, *signers, **more):
+        """A client that may ask at every endpoint, and the path of its keys."""
+        return self.publishing_client(*signers, more=("--grant", "device_code", "--grant", "authorization_code", "--redirect-uri", CALLBACK), **more)
+
+    def ask_at(self, path, client_id, signer):
+        """(status, fields, JSON) of a request to the endpoint that is whole but for what the keys say."""
+        form = {"/as/par": request_for(client_id, CALLBACK, "api")[0], "/device_authorization": {"scope": "api"},
+                "/token": {"grant_type": "client_credentials"}}.get(path, {"token": "x"})
+        return self.endpoint(path).post(path, {**form, **signer.form(client_id, ISSUER)})
 
     def hits(self, path):
         return self.machine.hits.count(path)
@@ -181,6 +203,58 @@ def test_cache_control_is_honoured_within_bounds(short_world):
         time.sleep(1.2)
         assert short_world.ask(client, signer)[0] == 200
         assert short_world.hits(path) == 2
+
+
+# --- at every endpoint where clients authenticate ---
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_first_use_and_rotation_anywhere(world, path):
+    old, new = Signer("old"), Signer("new")
+    client, keys = world.client_everywhere(old)
+    for _ in range(2):
+        assert world.ask_at(path, client, old)[0] in (200, 201)
+    assert world.hits(keys) == 1
+    world.machine.put(keys, jwks(new))
+    assert world.ask_at(path, client, new)[0] in (200, 201)
+    assert world.hits(keys) == 2 and refused(world.ask_at(path, client, old))
+
+
+def test_what_one_server_wished_for_serves_all(world):
+    signer = Signer()
+    client, keys = world.client_everywhere(signer)
+    with concurrent.futures.ThreadPoolExecutor(len(ENDPOINTS)) as pool:
+        statuses = list(pool.map(lambda path: world.ask_at(path, client, signer)[0], ENDPOINTS))
+    assert set(statuses) <= {200, 201} and world.hits(keys) == 1
+
+
+def test_a_server_that_hangs_is_in_nobodys_way(world):
+    """Least of all in op-async's own, where devices ask and documents are fetched."""
+    signer, other = Signer(), Signer()
+    clients = {path: world.client_everywhere(signer) for path in ENDPOINTS}
+    other_client, _ = world.client_everywhere(other)
+    for path, (_, keys) in clients.items():
+        world.endpoint(path)
+        world.machine.pages[keys] = outside.hang
+    with concurrent.futures.ThreadPoolExecutor(len(ENDPOINTS)) as pool:
+        waiting = [pool.submit(world.ask_at, path, client, signer) for path, (client, _) in clients.items()]
+        wait_until(lambda: all(world.hits(keys) == 1 for _, keys in clients.values()), 5)
+        assert all(world.ask_at(path, other_client, other)[0] in (200, 201) for path in ENDPOINTS)
+        assert not any(answer.done() for answer in waiting)
+        assert all(put_off(answer.result()) for answer in waiting)
+
+
+def test_stale_keys_go_on_anywhere(short_world):
+    signer = Signer()
+    clients = {path: short_world.client_everywhere(signer) for path in ENDPOINTS}
+    for path, (client, _) in clients.items():
+        assert short_world.ask_at(path, client, signer)[0] in (200, 201)
+    for _, keys in clients.values():
+        del short_world.machine.pages[keys]
+    time.sleep(1.2)
+    for path, (client, keys) in clients.items():
+        assert short_world.ask_at(path, client, signer)[0] in (200, 201)
+        assert put_off(short_world.ask_at(path, client, Signer("new")))
+        assert short_world.hits(keys) == 2
 
 
 # --- when it cannot be fetched ---

@@ -10,10 +10,11 @@ import pytest
 import requests
 
 import outside
-from outside import ASSERTION_TYPE, Signer
-from person import sign_in
+from outside import Signer
+from person import request_for, sign_in
 from server_process import wait_until
 
+CALLBACK = "http://localhost:8090/callback"
 FAMILIES = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet", "netlink"]
 
 
@@ -24,7 +25,8 @@ def world(start_partita):
     machine = outside.Machine(authority.server_context("localhost"))
     partita = start_partita("--set", "op-async.outside_allowed=localhost", "--set", f"op-async.outside_ca_file={authority.path}",
                             "--set", "op-async.fetch_timeout=20s", "--set", "op-async.fetch_stall_timeout=20s",
-                            "--set", "op-token.outside_wait=20s", "--instances", "op-token=2")
+                            *(word for server in ("op-token", "op-auth", "op-management", "op-async")
+                              for word in ("--set", f"{server}.outside_wait=20s")), "--instances", "op-token=2")
     yield partita, machine
     machine.close()
     shutil.rmtree(directory)
@@ -93,26 +95,30 @@ def test_at_rest_and_at_work_nobody_has_a_network_socket(world):
 
 
 def test_while_a_document_is_fetched_only_op_async_is_outside(world):
+    """Every server that needs it waits: it is fetched once, for all of them."""
     partita, machine = world
     signer = Signer()
-    client = partita.opctl("client", "add", "--name", "Machine", "--grant", "client_credentials", "--auth-method", "private_key_jwt",
-                           "--jwks-uri", f"https://localhost:{machine.port}/jwks")["client_id"]
+    client = partita.add_client("Machine", CALLBACK, "--grant", "client_credentials", "--grant", "device_code", "--auth-method",
+                                "private_key_jwt", "--jwks-uri", f"https://localhost:{machine.port}/jwks")["client_id"]
+    requests_made = {"/token": {"grant_type": "client_credentials"}, "/as/par": request_for(client, CALLBACK)[0], "/introspect": {"token": "x"},
+                     "/revoke": {"token": "x"}, "/device_authorization": {"scope": "openid"}}
 
     def until_told(served, connection):
         while "/go" not in served.pages:
             served.stopped.wait(0.02)
         served.pages["/go"](served, connection)
+
+    def ask(path):
+        return requests.post(partita.issuer + path, timeout=30, data={**requests_made[path], **signer.form(client, partita.issuer)}).status_code
     machine.pages["/jwks"] = until_told
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(requests.post, partita.issuer + "/token", timeout=30, data={
-            "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": signer.assertion(client, partita.issuer)})
+    with concurrent.futures.ThreadPoolExecutor(len(requests_made)) as pool:
+        answers = [pool.submit(ask, path) for path in requests_made]
         wait_until(lambda: machine.hits, 10)
         outsiders = {name for name, pid in servers(partita) if peers(pid, machine.port)}
         others = {name: sockets(pid).keys() for name, pid in servers(partita) if name != "op-async"}
         machine.put("/go", outside.jwks(signer))
-        assert answer.result().status_code == 200
-    assert outsiders == {"op-async"}
+        assert [answer.result() for answer in answers] == [200, 201, 200, 200, 200]
+    assert outsiders == {"op-async"} and machine.hits == ["/jwks"]
     assert all(families == {"unix"} for families in others.values()), others
     wait_until(lambda: all(sockets(pid).keys() == {"unix"} for _, pid in servers(partita)), 5)
 
