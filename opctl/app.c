@@ -12,6 +12,7 @@
 #include "cli_help.h"
 #include "print.h"
 #include "runtime/settings.h"
+#include "runtime/version.h"
 #include "store/environment.h"
 
 static_assert(APP_USAGE == EX_USAGE && APP_NO_CONFIG == EX_NOINPUT && APP_BAD_CONFIG == EX_CONFIG, "sysexits.h");
@@ -209,7 +210,7 @@ int app_run(const struct cli *cli, int argc, char **argv)
     } else if (cli_has(&app.line, "help")) {
         fputs(cli_help(app.ctx, cli, &app.line), stdout);
     } else if (cli_has(&app.line, "version")) {
-        puts("opctl " PARTITA_VERSION);
+        fputs(version_text(app.ctx, "opctl"), stdout);
     } else {
         app.json = cli_has(&app.line, "json");
         status = run_command(&app);

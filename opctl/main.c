@@ -5,6 +5,7 @@
 #include "check.h"
 #include "client.h"
 #include "consent.h"
+#include "deploy.h"
 #include "family.h"
 #include "init.h"
 #include "key.h"
@@ -23,9 +24,20 @@ static const struct cli_option COMMON_OPTIONS[] = {
 };
 
 static const struct cli_command *const TABLES[] = {
-    INIT_COMMANDS, USER_COMMANDS, CLIENT_COMMANDS, REGISTRATION_TOKEN_COMMANDS, KEY_COMMANDS,
-    SESSION_COMMANDS, FAMILY_COMMANDS, CONSENT_COMMANDS, SWEEP_COMMANDS, CHECK_COMMANDS, BACKUP_COMMANDS,
-    MANUAL_COMMANDS, NULL,
+    INIT_COMMANDS,
+    USER_COMMANDS,
+    CLIENT_COMMANDS,
+    REGISTRATION_TOKEN_COMMANDS,
+    KEY_COMMANDS,
+    SESSION_COMMANDS,
+    FAMILY_COMMANDS,
+    CONSENT_COMMANDS,
+    SWEEP_COMMANDS,
+    CHECK_COMMANDS,
+    BACKUP_COMMANDS,
+    DEPLOY_COMMANDS,
+    MANUAL_COMMANDS,
+    NULL,
 };
 
 static const struct cli OPCTL = {

@@ -15,6 +15,15 @@ void print_json(const json_t *value)
     free(text);
 }
 
+void print_json_line(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text == NULL)
+        abort();
+    puts(text);
+    free(text);
+}
+
 /* Control characters, those of C1 (U+0080 to U+009F, as UTF-8) among them, become question marks. */
 static char *harmless(char *text)
 {

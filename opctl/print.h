@@ -5,6 +5,8 @@
 
 /* Any value as indented JSON with a newline. */
 void print_json(const json_t *value);
+/* Any value as JSON on one line. */
+void print_json_line(const json_t *value);
 /* One "name: value" line per member; arrays joined by spaces, nested objects as JSON. */
 void print_members(const json_t *object);
 /* Columns named by members, NULL-terminated, under a line of headings; nothing for an empty array. */

@@ -17,6 +17,7 @@
 #include "runtime/listen.h"
 #include "runtime/stores.h"
 #include "runtime/trouble.h"
+#include "runtime/version.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000,
        ADMIN_CONNECTIONS_MAX = 32 };
@@ -425,7 +426,7 @@ static int run(struct server *server, int argc, char **argv)
         return EXIT_USAGE;
     }
     if (server->arguments.mode == ARGUMENTS_VERSION) {
-        printf("%s %s\n", d->name, PARTITA_VERSION);
+        fputs(version_text(server, d->name), stdout);
         return 0;
     }
     if (server->arguments.mode == ARGUMENTS_HELP) {

@@ -1,0 +1,277 @@
+#include "instances.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUNNING "/etc/partita/running"
+#define VERSIONS "/usr/lib/partita"
+#define WANTS "/etc/systemd/system/partita.target.wants"
+#define UNIT_FILES "/lib/systemd/system"
+#define ADMIN "/run/partita-admin"
+
+const char *const INSTANCES_SERVERS[] = {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management",
+                                         "op-async", NULL};
+
+bool instances_is_server(const char *name)
+{
+    for (size_t i = 0; INSTANCES_SERVERS[i] != NULL; i++)
+        if (strcmp(INSTANCES_SERVERS[i], name) == 0)
+            return true;
+    return false;
+}
+
+char *instances_name(const void *ctx, const char *server, char side, unsigned number)
+{
+    return mem_printf(ctx, "%s@%c%u", server, side, number);
+}
+
+char *instances_socket(const void *ctx, const char *instance)
+{
+    return mem_printf(ctx, ADMIN "/%s/socket", instance);
+}
+
+char *instances_version_dir(const void *ctx, const char *server, const char *version)
+{
+    return mem_printf(ctx, VERSIONS "/%s/%s", server, version);
+}
+
+/* --- looking --- */
+
+/* "op-token@a12" is side a, number 12; what else lies there is not of a side. */
+static bool read_name(const char *name, const char *server, struct rollout_instance *ret)
+{
+    size_t len = strlen(server);
+    char *end;
+    if (strncmp(name, server, len) != 0 || name[len] != '@' || (name[len + 1] != 'a' && name[len + 1] != 'b'))
+        return false;
+    unsigned long number = strtoul(name + len + 2, &end, 10);
+    if (name[len + 2] < '1' || name[len + 2] > '9' || *end != '\0' || number > ROLLOUT_INSTANCES_MAX)
+        return false;
+    *ret = (struct rollout_instance){.side = name[len + 1], .number = (unsigned)number};
+    return true;
+}
+
+static char *link_target(const void *ctx, const char *path)
+{
+    char target[512];
+    ssize_t len = readlink(path, target, sizeof target);
+    return len <= 0 || (size_t)len == sizeof target ? NULL : mem_strndup(ctx, target, (size_t)len);
+}
+
+static char *wanted_path(const void *ctx, const char *instance)
+{
+    return mem_printf(ctx, WANTS "/%s.service", instance);
+}
+
+static bool is_active(const char *state)
+{
+    return strcmp(state, "active") == 0 || strcmp(state, "activating") == 0 || strcmp(state, "reloading") == 0;
+}
+
+static void look_closer(const void *ctx, const char *name, struct rollout_instance *instance)
+{
+    const char *target = link_target(ctx, mem_printf(ctx, RUNNING "/%s", name));
+    struct stat st;
+    instance->version = target == NULL ? "" : strrchr(target, '/') == NULL ? target : strrchr(target, '/') + 1;
+    instance->enabled = lstat(wanted_path(ctx, name), &st) == 0;
+    instance->active = is_active(instances_health(ctx, name).state);
+}
+
+enum op_err instances_look(const void *ctx, const char *server, struct rollout_state *ret, const char **ret_why)
+{
+    struct rollout_instance *found = NULL;
+    size_t count = 0;
+    DIR *dir = opendir(RUNNING);
+    if (dir == NULL) {
+        *ret_why = mem_printf(ctx, RUNNING ": %s", strerror(errno));
+        return OP_BROKEN;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        struct rollout_instance instance;
+        if (!read_name(entry->d_name, server, &instance))
+            continue;
+        look_closer(ctx, entry->d_name, &instance);
+        found = mem_grow(ctx, found, struct rollout_instance, count + 1);
+        found[count++] = instance;
+    }
+    closedir(dir);
+    *ret = (struct rollout_state){server, found, count};
+    return OP_OK;
+}
+
+/* --- versions --- */
+
+/* The value of a line "name value" of --version; NULL: there is none. */
+static char *said(const void *ctx, const char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n') == NULL ? NULL : strchr(line, '\n') + 1)
+        if (strncmp(line, name, len) == 0 && line[len] == ' ')
+            return mem_strndup(ctx, line + len + 1, strcspn(line + len + 1, "\n"));
+    return NULL;
+}
+
+enum op_err instances_ask_version(const void *ctx, const char *server, const char *version, const char *config,
+                                  const char **ret_follows, const char **ret_why)
+{
+    const char *program = mem_printf(ctx, "%s/%s", instances_version_dir(ctx, server, version), server);
+    struct command_result told = command_run(ctx, (const char *const[]){program, "--version", NULL});
+    const char *number = told.status == 0 ? said(ctx, told.output, server) : NULL;
+    if (number == NULL || strcmp(number, version) != 0) {
+        *ret_why = mem_printf(ctx, "%s %s is not installed (%s): install the package partita-%s-%s", server, version,
+                              program, server, version);
+        return OP_ABSENT;
+    }
+    const char *follows = said(ctx, told.output, "follows");
+    *ret_follows = follows == NULL || strcmp(follows, "none") == 0 ? "" : follows;
+    struct command_result judged =
+        command_run(ctx, (const char *const[]){program, "--config", config, "--check-config", NULL});
+    if (judged.status == 0)
+        return OP_OK;
+    *ret_why = mem_printf(ctx, "%s %s refuses the configuration: %s", server, version, judged.output);
+    return OP_INVALID;
+}
+
+/* --- links --- */
+
+static enum op_err failed(const void *ctx, const char *path, const char **ret_why)
+{
+    *ret_why = mem_printf(ctx, "%s: %s", path, strerror(errno));
+    return OP_BROKEN;
+}
+
+/* A link made beside and renamed over the old one: whoever starts meanwhile sees one or the other. */
+static enum op_err put_link(const void *ctx, const char *target, const char *path, const char **ret_why)
+{
+    const char *fresh = mem_printf(ctx, "%s.new", path), *present = link_target(ctx, path);
+    if (present != NULL && strcmp(present, target) == 0)
+        return OP_OK;
+    (void)unlink(fresh);
+    if (symlink(target, fresh) != 0 || rename(fresh, path) != 0)
+        return failed(ctx, path, ret_why);
+    return OP_OK;
+}
+
+enum op_err instances_link(const void *ctx, const char *instance, const char *server, const char *version,
+                           const char **ret_why)
+{
+    return put_link(ctx, instances_version_dir(ctx, server, version), mem_printf(ctx, RUNNING "/%s", instance), ret_why);
+}
+
+enum op_err instances_prove(const void *ctx, const char *server, const char *version, const char **ret_why)
+{
+    const char *path = mem_printf(ctx, RUNNING "/%s@1", server), *aside = mem_printf(ctx, "%s.previous", path);
+    const char *target = instances_version_dir(ctx, server, version), *present = link_target(ctx, path);
+    const char *kept = link_target(ctx, aside);
+    if (present != NULL && strcmp(present, target) == 0)
+        return OP_OK;
+    if (kept == NULL || strcmp(kept, target) != 0) {
+        enum op_err err = put_link(ctx, target, aside, ret_why);
+        if (err != OP_OK)
+            return err;
+    }
+    if (present == NULL ? rename(aside, path) != 0 : renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        return failed(ctx, path, ret_why);
+    return OP_OK;
+}
+
+/* --- what starts at boot --- */
+
+static enum op_err enable_one(const void *ctx, const char *server, const char *from, const char *to, const char **ret_why)
+{
+    const char *path = wanted_path(ctx, to);
+    struct stat st;
+    if (lstat(path, &st) == 0)
+        return OP_OK;
+    if (from != NULL && rename(wanted_path(ctx, from), path) == 0)
+        return OP_OK;
+    if (mkdir(WANTS, 0755) != 0 && errno != EEXIST)
+        return failed(ctx, WANTS, ret_why);
+    if (symlink(mem_printf(ctx, UNIT_FILES "/%s@.service", server), path) != 0 && errno != EEXIST)
+        return failed(ctx, path, ret_why);
+    return OP_OK;
+}
+
+enum op_err instances_enable(const void *ctx, const char *server, const struct rollout_plan *plan, const char **ret_why)
+{
+    bool moves = plan->from_side != 0 && plan->from_side != plan->to_side;
+    for (unsigned n = 1; n <= plan->to_count; n++) {
+        const char *from = moves ? instances_name(ctx, server, plan->from_side, n) : NULL;
+        enum op_err err = enable_one(ctx, server, from, instances_name(ctx, server, plan->to_side, n), ret_why);
+        if (err != OP_OK)
+            return err;
+    }
+    for (unsigned n = 1; n <= ROLLOUT_INSTANCES_MAX; n++) {
+        if (moves)
+            (void)unlink(wanted_path(ctx, instances_name(ctx, server, plan->from_side, n)));
+        if (n > plan->to_count)
+            (void)unlink(wanted_path(ctx, instances_name(ctx, server, plan->to_side, n)));
+    }
+    return OP_OK;
+}
+
+/* --- systemd --- */
+
+static enum op_err systemctl(const void *ctx, const char *const *options, const char *const *names, size_t count,
+                             const char **ret_why)
+{
+    const char *argv[ROLLOUT_INSTANCES_MAX + 8] = {"systemctl"};
+    size_t n = 1;
+    for (size_t i = 0; options[i] != NULL; i++)
+        argv[n++] = options[i];
+    for (size_t i = 0; i < count && i < ROLLOUT_INSTANCES_MAX; i++)
+        argv[n++] = mem_printf(ctx, "%s.service", names[i]);
+    struct command_result result = command_run(ctx, argv);
+    if (result.status == 0)
+        return OP_OK;
+    *ret_why = mem_printf(ctx, "systemctl %s: %.*s", options[0], (int)strcspn(result.output, "\n"), result.output);
+    return OP_BROKEN;
+}
+
+enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why)
+{
+    return systemctl(ctx, (const char *const[]){"start", NULL}, names, count, ret_why);
+}
+
+enum op_err instances_drain(const void *ctx, const char *const *names, size_t count, const char **ret_why)
+{
+    return systemctl(ctx, (const char *const[]){"stop", "--no-block", NULL}, names, count, ret_why);
+}
+
+/* "NRestarts=3" among the lines of systemctl show. */
+static const char *property(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at == NULL ? "" : at + strlen(name);
+}
+
+struct instances_health instances_health(const void *ctx, const char *instance)
+{
+    struct command_result result = command_run(ctx, (const char *const[]){
+        "systemctl", "show", "--property=ActiveState,NRestarts,MainPID", mem_printf(ctx, "%s.service", instance), NULL});
+    const char *state = property(result.output, "ActiveState=");
+    return (struct instances_health){mem_strndup(ctx, state, strcspn(state, "\n")),
+                                     strtol(property(result.output, "NRestarts="), NULL, 10),
+                                     strtol(property(result.output, "MainPID="), NULL, 10)};
+}
+
+enum op_err instances_lock(const char **ret_why)
+{
+    int fd = open(RUNNING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        *ret_why = RUNNING " cannot be opened: is the package partita-common installed, and are you root?";
+        return OP_BROKEN;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        *ret_why = "another deployment is going on on this machine: wait for its end";
+        return OP_BUSY;
+    }
+    return OP_OK;
+}

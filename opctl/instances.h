@@ -1,0 +1,51 @@
+#pragma once
+/* The instances of a server as they are on this machine: systemd units, the links that name their versions, the
+ * versions that are installed. Everything here blocks (files, systemctl). */
+#include "command.h"
+#include "rollout_plan.h"
+
+/* True for the name of one of the servers. */
+bool instances_is_server(const char *name);
+extern const char *const INSTANCES_SERVERS[]; /* NULL-terminated */
+
+/* Reads links and units. OP_BROKEN: *ret_why says what cannot be read. Results are owned by ctx. */
+must_check enum op_err instances_look(const void *ctx, const char *server, struct rollout_state *ret,
+                                      const char **ret_why);
+
+/* "op-token@a1"; owned by ctx. */
+char *instances_name(const void *ctx, const char *server, char side, unsigned number);
+/* Where its operator's socket is; owned by ctx. */
+char *instances_socket(const void *ctx, const char *instance);
+/* The directory of an installed version; owned by ctx. */
+char *instances_version_dir(const void *ctx, const char *server, const char *version);
+
+/* What an installed version says of itself. OP_ABSENT: it is not installed or does not run; OP_INVALID: its
+ * configuration is refused, and *ret_why is what it said. Owned by ctx. */
+must_check enum op_err instances_ask_version(const void *ctx, const char *server, const char *version,
+                                             const char *config, const char **ret_follows, const char **ret_why);
+
+/* Points the instance's link at the version, in one step. OP_BROKEN: *ret_why names the path. */
+must_check enum op_err instances_link(const void *ctx, const char *instance, const char *server, const char *version,
+                                      const char **ret_why);
+/* Makes SERVER@1, which the socket starts when nothing runs, name the version; the version that it named before is kept
+ * aside, so that going back to it needs no room on the disk. */
+must_check enum op_err instances_prove(const void *ctx, const char *server, const char *version, const char **ret_why);
+
+/* Moves what starts at boot from one side to the other (0: nothing was). Files are renamed where there is one to
+ * rename, which needs no room on the disk. */
+must_check enum op_err instances_enable(const void *ctx, const char *server, const struct rollout_plan *plan,
+                                        const char **ret_why);
+
+/* systemctl start, which returns when the instance has said that it started. OP_BROKEN: *ret_why. */
+must_check enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why);
+/* systemctl stop, which tells the instances to drain and does not wait for it. */
+must_check enum op_err instances_drain(const void *ctx, const char *const *names, size_t count, const char **ret_why);
+/* How often systemd had to start it again, its state ("active", "failed") and its main process. */
+struct instances_health {
+    const char *state;
+    long restarts, pid;
+};
+struct instances_health instances_health(const void *ctx, const char *instance);
+
+/* Keeps two deployments on this machine apart; released when the process ends. OP_BUSY. */
+must_check enum op_err instances_lock(const char **ret_why);
