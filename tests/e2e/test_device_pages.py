@@ -9,9 +9,9 @@ from test_playground import fill_in
 from visitor import PASSWORD, new_user
 
 SCREENS = {
-    "light": ({}, "en", ["Connect a device", "does your device show", "Connect to", "is connected", "Not allowed", "no longer good"]),
-    "dark": ({"dark": True}, "de", ["Ein Gerät verbinden", "zeigt ihr gerät", "Mit", "ist verbunden", "Nicht erlaubt", "gilt nicht mehr"]),
-    "phone": ({"width": 360, "height": 740}, "de", ["Ein Gerät verbinden", "zeigt ihr gerät", "Mit", "ist verbunden", "Nicht erlaubt", "gilt nicht mehr"]),
+    "light": ({}, "en", ["Connect a device", "does your device show", "Connect Wohnzimmer", "is connected", "Not allowed", "no longer good"]),
+    "dark": ({"dark": True}, "de", ["Ein Gerät verbinden", "zeigt ihr gerät", "Wohnzimmer", "ist verbunden", "Nicht erlaubt", "gilt nicht mehr"]),
+    "phone": ({"width": 360, "height": 740}, "de", ["Ein Gerät verbinden", "zeigt ihr gerät", "Wohnzimmer", "ist verbunden", "Nicht erlaubt", "gilt nicht mehr"]),
 }
 
 

@@ -162,7 +162,7 @@ BROWSING = [
     ("GET of the device's endpoint", "GET", "/device_authorization", None, 405, ""),
     ("an approval without its form", "POST", "/device/approve", {"decision": "allow", "user_code": "{short}"}, 400, "cannot be used"),
     ("an approval with a form of rubbish", "POST", "/device/approve", {"decision": "allow", "interaction": "x"}, 400, "cannot be used"),
-    ("an approval in the URL", "GET", "/device/approve?user_code={short}&decision=allow", None, 200, "Connect to"),
+    ("an approval in the URL", "GET", "/device/approve?user_code={short}&decision=allow", None, 200, "Your device must show this code"),
     ("an approval of nothing", "GET", "/device/approve", None, 303, "/device"),
     ("an approval of what is no code", "GET", "/device/approve?user_code=%3Cb%3E", None, 303, "/device"),
     ("DELETE", "DELETE", "/device/approve", {}, 405, "cannot be used this way"),
