@@ -57,7 +57,7 @@ static void work_on(struct task *task, struct password_cost cost)
     if (task->result != OP_OK)
         return;
     const char *to_hash = task->new_password;
-    if (to_hash == NULL && password_is_stale(task->phc, cost))
+    if (to_hash == NULL && password_is_stale(task->phc, cost) && password_is_known_whole(task->password, task->phc))
         to_hash = task->password;
     if (to_hash != NULL)
         task->result = password_hash(task, to_hash, cost, &task->new_phc);

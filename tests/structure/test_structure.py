@@ -17,7 +17,7 @@ FLOORS = {
 }
 HOMES = {
     "lmdb.h": "common/store/kv.c common/store/kv_copy.c", "event2/listener.h": "common/runtime/http.c", "cjose/": "common/data/jose.c common/data/jose_key.h",
-    "argon2.h": "common/data/password.c", "systemd/": "common/runtime/server.c", "ini.h": "common/runtime/conf.c",
+    "argon2.h": "common/data/password.c", "crypt.h": "common/data/password_foreign.c", "systemd/": "common/runtime/server.c", "ini.h": "common/runtime/conf.c",
     "curl/": "op-async/fetch.c", "qrencode.h": "op-async/qr.c",
 }
 GENERATED = {"records.pb-c.h": "common/data"}
