@@ -53,14 +53,10 @@ int main(int argc, char **argv)
     static const struct server_description description = {
         .name = "op-management",
         .purpose = "Introspection and revocation of Partita's tokens; registration of clients.",
-        .conf = CONF,
-        .conf_count = sizeof CONF / sizeof *CONF,
-        .stores = STORES,
-        .store_count = sizeof STORES / sizeof *STORES,
-        .routes = ROUTES,
-        .route_count = sizeof ROUTES / sizeof *ROUTES,
-        .metrics = METRICS,
-        .metric_count = sizeof METRICS / sizeof *METRICS,
+        SERVER_CONF(CONF),
+        SERVER_STORES(STORES),
+        SERVER_ROUTES(ROUTES),
+        SERVER_METRICS(METRICS),
         .start = start,
     };
     return server_run(&description, argc, argv);

@@ -25,10 +25,8 @@ int main(int argc, char **argv)
     static const struct server_description description = {
         .name = "op-userinfo",
         .purpose = "The userinfo endpoint of Partita.",
-        .stores = STORES,
-        .store_count = sizeof STORES / sizeof *STORES,
-        .routes = ROUTES,
-        .route_count = sizeof ROUTES / sizeof *ROUTES,
+        SERVER_STORES(STORES),
+        SERVER_ROUTES(ROUTES),
         .start = start,
     };
     return server_run(&description, argc, argv);

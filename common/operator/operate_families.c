@@ -31,10 +31,10 @@ char *operate_family_name(const void *ctx, const Rec__Family *family)
 
 static const char *state_of(const Rec__Family *family, int64_t now)
 {
-    if (family->needs > RECORDS_FORMAT)
-        return "unreadable";
     if (family->dead)
         return "dead";
+    if (family->needs > RECORDS_FORMAT)
+        return "unreadable";
     return family->idle_expires_at <= now || family->expires_at <= now ? "expired" : "alive";
 }
 

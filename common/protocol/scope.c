@@ -67,8 +67,8 @@ struct scope_list scope_intersect(const void *ctx, const struct scope_list *aske
 /* OpenID Connect Core §5.4 and §11. */
 static const char *const STANDARD[] = {
     "openid",
-    "profile:name:family_name:given_name:middle_name:nickname:preferred_username:profile:picture:website:gender:"
-    "birthdate:zoneinfo:locale:updated_at",
+    ("profile:name:family_name:given_name:middle_name:nickname:preferred_username:profile:picture:website:gender:"
+     "birthdate:zoneinfo:locale:updated_at"),
     "email:email:email_verified",
     "address:address",
     "phone:phone_number:phone_number_verified",

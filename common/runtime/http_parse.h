@@ -44,7 +44,7 @@ struct http_parse {
 
     /* The machine's own. */
     struct http_parse_limits limits;
-    int state;
+    unsigned state;
     bool trailers;          /* the fields read are those after the last chunk: checked, not kept */
     size_t line_bytes, head_bytes, word_bytes;
     size_t field_count;

@@ -40,6 +40,12 @@ struct server_description {
     void (*not_found)(struct http_request *req, int status);
 };
 
+/* The tables of a description, each with its length. */
+#define SERVER_CONF(table) .conf = (table), .conf_count = sizeof (table) / sizeof *(table)
+#define SERVER_STORES(table) .stores = (table), .store_count = sizeof (table) / sizeof *(table)
+#define SERVER_ROUTES(table) .routes = (table), .route_count = sizeof (table) / sizeof *(table)
+#define SERVER_METRICS(table) .metrics = (table), .metric_count = sizeof (table) / sizeof *(table)
+
 /* Returns the exit status: 0 drained, 64 usage, 78 bad configuration, 1 anything else. */
 int server_run(const struct server_description *description, int argc, char **argv);
 

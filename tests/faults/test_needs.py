@@ -101,6 +101,8 @@ def test_it_can_be_ended(partita, kind, words):
     world.needs(kind, NEWER)
     assert is_put_off(world.refresh())
     partita.opctl(*words, world.keys[kind])
+    if kind == "family":
+        assert partita.opctl("family", "show", world.keys[kind])["state"] == "dead"
     for back in (False, True):  # the newer version
         if back and kind == "family":
             world.needs(kind, 0)
