@@ -8,13 +8,21 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+
+enum { PUT_OFF_MAX_US = 2000000 };
 
 /* A root of its own in memory: one thread at a time owns it, so nothing of it hangs on a request. */
 struct task {
     char *password, *phc, *new_password;
     enum op_err result;
     char *new_phc;
+    int64_t begun_us;       /* when a thread took it, ... */
+    int64_t foreign_cpu_us; /* ... and what it cost to verify, when that was of another cost than the pool's */
+    struct event *timer;    /* of a refusal that is put off */
     password_done *done;
     void *arg;
 };
@@ -25,7 +33,9 @@ struct password_pool {
     int jobs[2], results[2];
     atomic_bool stopping;
     struct password_cost cost;
+    struct event_base *base;
     unsigned tasks, tasks_max; /* queued or being hashed; the event loop's own */
+    int64_t slowest_us;        /* hash of another cost than the pool's that was seen; the event loop's own */
     unsigned thread_count;
     pthread_t *threads;
     struct event *event;
@@ -51,13 +61,25 @@ static void be_idle(void)
         setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
 }
 
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void work_on(struct task *task, struct password_cost cost)
 {
+    task->begun_us = clock_monotonic_us();
+    int64_t cpu_before = cpu_us();
+    bool stale = task->phc != NULL && password_is_stale(task->phc, cost);
     task->result = password_verify(task->password, task->phc, cost);
+    if (stale)
+        task->foreign_cpu_us = cpu_us() - cpu_before;
     if (task->result != OP_OK)
         return;
     const char *to_hash = task->new_password;
-    if (to_hash == NULL && password_is_stale(task->phc, cost) && password_is_known_whole(task->password, task->phc))
+    if (to_hash == NULL && stale && password_is_known_whole(task->password, task->phc))
         to_hash = task->password;
     if (to_hash != NULL)
         task->result = password_hash(task, to_hash, cost, &task->new_phc);
@@ -78,6 +100,44 @@ static void *thread_main(void *arg)
 
 /* --- on the event loop --- */
 
+static void finish(struct task *task)
+{
+    task->done(task->result, task->new_phc, task->arg);
+    talloc_free(task);
+}
+
+static void finish_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    finish(arg);
+}
+
+static int free_timer(struct task *task)
+{
+    event_free(task->timer);
+    return 0;
+}
+
+static void put_off(struct password_pool *pool, struct task *task, int64_t us)
+{
+    const struct timeval wait = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+    talloc_steal(pool, task);
+    task->timer = evtimer_new(pool->base, finish_late, task);
+    if (task->timer == NULL || evtimer_add(task->timer, &wait) != 0)
+        abort();
+    talloc_set_destructor(task, free_timer);
+}
+
+/* An account whose hash was imported, and costs more than ours, would be known by how long a refusal takes: where
+ * there are such, every refusal takes as long. */
+static int64_t to_wait_us(struct password_pool *pool, const struct task *task)
+{
+    if (task->foreign_cpu_us > pool->slowest_us)
+        pool->slowest_us = task->foreign_cpu_us < PUT_OFF_MAX_US ? task->foreign_cpu_us : PUT_OFF_MAX_US;
+    return task->result == OP_OK ? 0 : task->begun_us + pool->slowest_us - clock_monotonic_us();
+}
+
 static void deliver(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -85,8 +145,11 @@ static void deliver(evutil_socket_t fd, short what, void *arg)
     struct task *task = NULL;
     while ((task = receive_task(fd)) != NULL) {
         pool->tasks--;
-        task->done(task->result, task->new_phc, task->arg);
-        talloc_free(task);
+        int64_t wait = to_wait_us(pool, task);
+        if (wait > 0)
+            put_off(pool, task, wait);
+        else
+            finish(task);
     }
 }
 
@@ -136,6 +199,7 @@ struct password_pool *password_pool_new(const void *ctx, struct event_base *base
 {
     struct password_pool *pool = mem_new(ctx, struct password_pool);
     pool->cost = cost;
+    pool->base = base;
     pool->tasks_max = threads + queue_max;
     pool->threads = mem_array(pool, pthread_t, threads);
     open_pipes(pool);

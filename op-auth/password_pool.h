@@ -13,7 +13,9 @@ struct password_pool;
 struct password_pool *password_pool_new(const void *ctx, struct event_base *base, unsigned threads, unsigned queue_max,
                                         struct password_cost cost);
 
-/* result: OP_OK it is the password, OP_MISMATCH, or OP_INVALID (a stored hash we do not know). new_phc: a
+/* A refusal comes no sooner than the dearest imported hash took that this pool has seen, 2 s at most, so that it does
+ * not tell whose hash was imported (and so, who has an account). No thread waits meanwhile.
+ * result: OP_OK it is the password, OP_MISMATCH, or OP_INVALID (a stored hash we do not know). new_phc: a
  * hash to be stored, or NULL; valid during the call. */
 typedef void password_done(enum op_err result, const char *new_phc, void *arg);
 

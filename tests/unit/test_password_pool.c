@@ -3,9 +3,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "password_pool.h"
 
 static const struct password_cost CHEAP = {.memory_kib = 64, .iterations = 1, .lanes = 1};
@@ -107,6 +109,93 @@ static void a_stale_hash_is_made_anew(void **state)
     talloc_free(pool);
 }
 
+/* of "correct horse battery", in milliseconds */
+#define BCRYPT "$2b$04$WAoPk5JQoueuSiHOUXfHXu8JS/QQ6dEscC2qN.V.LaKt0Q5dydv/e"
+/* of nothing that is tried here, in a tenth of a second or so */
+#define DEAR "$2b$11$WAoPk5JQoueuSiHOUXfHXu8JS/QQ6dEscC2qN.V.LaKt0Q5dydv/e"
+
+static void an_imported_hash_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    struct answer answer = run(f, pool, &(struct password_job){.password = "correct horse battery", .phc = BCRYPT});
+    assert_int_equal(answer.result, OP_OK);
+    assert_false(password_is_stale(answer.new_phc, CHEAP));
+    assert_int_equal(password_verify("correct horse battery", answer.new_phc, CHEAP), OP_OK);
+    answer = run(f, pool, &(struct password_job){.password = "wrong", .phc = BCRYPT});
+    assert_int_equal(answer.result, OP_MISMATCH);
+    assert_string_equal(answer.new_phc, "");
+    talloc_free(pool);
+}
+
+static void what_bcrypt_cannot_tell_is_not_hashed(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    struct answer answer = run(f, pool, &(struct password_job){
+        .password = "01234567890123456789012345678901234567890123456789012345678901234567890123456789",
+        .phc = "$2b$04$v.BPVyWiRu2EMPzabzTy4.BZlMkmN7YqzPQJySZ9cxHNDMVP3Ph1S",
+    });
+    assert_int_equal(answer.result, OP_OK);
+    assert_string_equal(answer.new_phc, "");
+    talloc_free(pool);
+}
+
+static int64_t least_us(struct fixture *f, struct password_pool *pool, const struct password_job *job)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        int64_t before = clock_monotonic_us();
+        run(f, pool, job);
+        int64_t took = clock_monotonic_us() - before;
+        least = took < least ? took : least;
+    }
+    return least;
+}
+
+/* On a processor of its own: the least of three. */
+static int64_t cost_of_dear_us(void)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        clock_t before = clock();
+        assert_int_equal(password_verify("wrong", DEAR, CHEAP), OP_MISMATCH);
+        int64_t took = (int64_t)(clock() - before) * 1000000 / CLOCKS_PER_SEC;
+        least = took < least ? took : least;
+    }
+    return least;
+}
+
+static void a_refusal_takes_as_long_as_of_an_imported_hash(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    struct password_job nobody = {.password = "wrong"}, ours = {.password = "wrong", .phc = f->phc};
+    struct password_job imported = {.password = "wrong", .phc = DEAR}, right = {.password = "correct", .phc = f->phc};
+    int64_t cost = cost_of_dear_us();
+    assert_true(least_us(f, pool, &nobody) < cost);
+    run(f, pool, &imported);
+    assert_true(least_us(f, pool, &nobody) * 4 > cost * 3);
+    assert_true(least_us(f, pool, &ours) * 4 > cost * 3);
+    assert_true(least_us(f, pool, &right) < cost);
+    talloc_free(pool);
+}
+
+static void stopping_drops_what_is_put_off(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    run(f, pool, &(struct password_job){.password = "wrong", .phc = DEAR});
+    struct answer late = {.base = f->base}, answer = {.base = f->base, .stop_at = 1};
+    assert_int_equal(password_pool_run(pool, &(struct password_job){.password = "wrong"}, note, &late), OP_OK);
+    assert_int_equal(password_pool_run(pool, &(struct password_job){.password = "correct", .phc = f->phc}, note, &answer),
+                     OP_OK);
+    event_base_dispatch(f->base);
+    assert_int_equal(answer.count, 1);
+    talloc_free(pool);
+    assert_int_equal(late.count, 0);
+}
+
 static void a_full_queue_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -146,6 +235,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(passwords_are_judged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_password_is_hashed_only_after_the_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stale_hash_is_made_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_imported_hash_is_made_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_bcrypt_cannot_tell_is_not_hashed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_takes_as_long_as_of_an_imported_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(stopping_drops_what_is_put_off, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_queue_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(stopping_drops_what_waits, setup, teardown),
     };
