@@ -18,7 +18,8 @@ struct check {
     bool repair;
     json_t *tables;   /* how much was looked at */
     json_t *findings; /* one object per table and kind */
-    uint64_t left;    /* what is wrong and was not mended */
+    uint64_t left;     /* what is wrong and was not mended */
+    uint64_t mendable; /* of that, what --repair would mend */
     uint64_t mended;
 };
 
@@ -61,9 +62,11 @@ static void report(struct check *check, enum kv_env env, const char *table, cons
     json_array_append(check->findings, finding);
 }
 
-static void count_wrong(struct check *check, uint64_t count, bool mended)
+static void count_wrong(struct check *check, uint64_t count, bool mendable)
 {
+    bool mended = mendable && check->repair;
     *(mended ? &check->mended : &check->left) += count;
+    check->mendable += mendable && !mended ? count : 0;
 }
 
 static void add_findings(const struct check *check, struct tally *tally, const struct inspection *seen)
@@ -136,7 +139,7 @@ static enum op_err check_table(struct check *check, const struct catalogue_row *
     for (unsigned kind = 0; kind < INSPECT_KIND_COUNT && err == OP_OK; kind++) {
         bool mended = check->repair && inspect_is_mended(kind);
         if (inspect_is_wrong(kind))
-            count_wrong(check, tally.counts[kind], mended);
+            count_wrong(check, tally.counts[kind], inspect_is_mended(kind));
         if (tally.counts[kind] > 0)
             report(check, row->table->env, tally.tables[kind]->name, inspect_kind_name(kind), tally.counts[kind],
                    mended, tally.examples[kind]);
@@ -197,7 +200,7 @@ static enum op_err survey_env(struct check *check, enum kv_env env)
     report(check, env, "(expiry)", "missing", job->seen.unindexed, check->repair, NULL);
     report(check, env, "(expiry)", "stale", job->seen.misindexed, check->repair, NULL);
     report(check, env, "(any)", "damaged", job->seen.damaged, false, NULL);
-    count_wrong(check, job->seen.unindexed + job->seen.misindexed, check->repair);
+    count_wrong(check, job->seen.unindexed + job->seen.misindexed, true);
     count_wrong(check, job->seen.damaged, false);
     for (unsigned prefix = 1; prefix <= ENVIRONMENT_PREFIX; prefix++)
         if (!is_known(env, prefix))
@@ -256,8 +259,8 @@ static int say_findings(const struct check *check, json_t *leftovers)
     if (check->left == 0)
         return APP_OK;
     return app_fail("wrong: %ju; %s", (uintmax_t)check->left,
-                    check->repair ? "nothing is known from which it could be repaired (docs/backup.md says what to do)"
-                                  : "opctl check --repair writes anew what the records tell");
+                    check->mendable > 0 ? "opctl check --repair writes anew what the records tell"
+                                        : "nothing tells what should be there (docs/backup.md says what to do)");
 }
 
 static int run_check(struct app *app)

@@ -212,6 +212,13 @@ static int make_environments(struct init *init)
     return status;
 }
 
+int init_volatile(const struct app *app, bool unowned, const uint64_t sizes[KV_ENV_COUNT])
+{
+    struct init init = {.app = app, .is_volatile = true, .unowned = unowned, .made = json_make_array(app->ctx)};
+    memcpy(init.sizes, sizes, sizeof init.sizes);
+    return make_environments(&init);
+}
+
 /* --- the command --- */
 
 static int make_credentials(const struct app *app, const char *dir)

@@ -11,6 +11,7 @@
 #include "key.h"
 #include "manual.h"
 #include "registration_token.h"
+#include "restore.h"
 #include "session.h"
 #include "sweep.h"
 #include "user.h"
@@ -35,6 +36,7 @@ static const struct cli_command *const TABLES[] = {
     SWEEP_COMMANDS,
     CHECK_COMMANDS,
     BACKUP_COMMANDS,
+    RESTORE_COMMANDS,
     DEPLOY_COMMANDS,
     MANUAL_COMMANDS,
     NULL,

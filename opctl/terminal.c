@@ -143,3 +143,10 @@ enum op_err terminal_new_password(const void *ctx, const char *prompt, char **re
     *ret = password;
     return OP_OK;
 }
+
+enum op_err terminal_answer(const void *ctx, const char *prompt, char **ret)
+{
+    if (write(STDERR_FILENO, prompt, strlen(prompt)) < 0)
+        return OP_BROKEN;
+    return read_line(ctx, STDIN_FILENO, ret);
+}
