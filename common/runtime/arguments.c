@@ -118,7 +118,7 @@ char *arguments_help(const void *ctx, const struct server_description *d)
                "      which no balancer knows and which answers while the process drains.\n"
                "  --check-config\n      Judges the configuration and ends: 0, or 78 with every bad line. A setting\n"
                "      that no table knows is a bad line here, and only a warning at start.\n"
-               "  --version\n      Prints the version.\n"
+               "  --version\n      Prints the version, the release it follows, its build and the format of its records.\n"
                "  --help\n      Prints this.\n\n",
                DEFAULT_CONFIG);
     add_routes(ctx, &out, d);

@@ -81,7 +81,7 @@ def test_every_server_tells_its_version_and_its_tables(home, server):
         assert "\n" + heading + "\n" in text, heading
     manual = subprocess.run([os.path.join(os.path.dirname(__file__), "../../docs/manual"), os.path.join(BUILD, server, server)],
                             capture_output=True, text=True, check=True).stdout
-    assert manual.startswith(f".TH {server.upper()} 8 ") and ".SH ENVIRONMENTS" in manual
+    assert manual.startswith(f'.TH {server.upper()} 8 "" "Partita {done.stdout.split()[1]}"') and ".SH ENVIRONMENTS" in manual
 
 
 # --- what must be there ---
