@@ -1,11 +1,11 @@
 #pragma once
 /* One environment's writer thread: a bounded queue, group commit, reports. Only kv includes this.
- * kv.c supplies the transactions, below. */
+ * kv_batch.c supplies the transactions, below. */
 #include "store/kv.h"
 #include "store/kv_events.h"
 
-struct kv_database;  /* one open environment (kv.c) */
-struct kv_snapshots; /* one thread's read transactions (kv.c) */
+struct kv_database;  /* one open environment (kv_lmdb.h) */
+struct kv_snapshots; /* one thread's read transactions (kv_lmdb.h) */
 struct kv_writer;
 
 /* --- writers (kv_writer.c), called from the loop's thread --- */
@@ -35,7 +35,7 @@ char *kv_writer_alarm(struct kv_writer *writer, enum op_err *ret_what);
 /* commits, works, full_errors and queue_length. */
 void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats);
 
-/* --- transactions (kv.c), called from the writer's thread --- */
+/* --- transactions (kv_batch.c), called from the writer's thread --- */
 
 struct kv_batch {
     struct kv_database *db;
