@@ -6,28 +6,25 @@
 #include "app.h"
 #include "base/rand.h"
 #include "client_fields.h"
-#include "data/digest.h"
 #include "file.h"
-#include "print.h"
-#include "protocol/client_auth.h"
+#include "operator/operate_clients.h"
+#include "parts.h"
 #include "protocol/device.h"
-#include "protocol/scope.h"
 #include "runtime/settings.h"
-#include "store/clients.h"
 #include "store/keyring.h"
 
-enum { CLIENT_ID_BYTES = 16, CLIENT_SECRET_BYTES = 32, LIST_AT_ONCE = 256, JWKS_MAX = 32 * 1024 };
+enum { JWKS_MAX = 32 * 1024 };
 
 struct client_job {
     struct app *app;
     const char *client_id;
-    Rec__Client *client;
-    const char *why;    /* a refusal in words; the work then says OP_OK and writes nothing */
+    const json_t *patch;
     const char *fresh;  /* a new secret in case one is needed: made before the work, which may run again */
-    const char *secret; /* the fresh one, to be shown, when it was needed; else NULL */
-    const char *jwks;   /* the text of the file that --jwks names */
-    bool disable;
     int64_t since;
+    /* set by work: */
+    Rec__Client *client;
+    const char *secret; /* the fresh one, to be shown, when it was needed; else NULL */
+    struct refusal refusal;
 };
 
 static int fail_client(const struct app *app, enum op_err err, const char *client_id)
@@ -39,16 +36,6 @@ static int fail_client(const struct app *app, enum op_err err, const char *clien
 
 /* --- what is shown --- */
 
-static json_t *client_full(const void *ctx, const Rec__Client *client)
-{
-    json_t *object = client_fields_json(ctx, client);
-    bool unreadable = client->needs > RECORDS_FORMAT;
-    json_set_string(object, "state", unreadable ? "unreadable" : client->disabled ? "disabled" : "enabled");
-    json_set_time(object, "created_at", client->created_at);
-    json_set_time(object, "since", client->since);
-    return object;
-}
-
 /* What the client's own configuration needs: issuer, identifiers, the secret this once, where to go. */
 static json_t *client_sheet(const void *ctx, const Rec__Client *client, const char *secret)
 {
@@ -56,13 +43,16 @@ static json_t *client_sheet(const void *ctx, const Rec__Client *client, const ch
     json_set_string(object, "issuer", settings.issuer);
     json_set_string(object, "client_id", client->client_id);
     json_set_string(object, "client_secret", secret);
-    json_object_update_missing(object, client_fields_json(ctx, client));
+    json_object_update_missing(object, operate_client_json(ctx, client));
+    json_object_del(object, "state");
+    json_object_del(object, "created_at");
+    json_object_del(object, "since");
     json_set_string(object, "discovery", mem_printf(ctx, "%s/.well-known/openid-configuration", settings.issuer));
     static const char *const endpoints[][2] = {
         {"authorization_endpoint", "/authorize"}, {"end_session_endpoint", "/logout"},
         {"device_authorization_endpoint", "/device_authorization"}, {"userinfo_endpoint", "/userinfo"},
         {"token_endpoint", "/token"}, {"jwks_uri", "/.well-known/jwks.json"}};
-    bool has_codes = client->n_redirect_uris > 0, for_people = client_fields_for_people(client);
+    bool has_codes = client->n_redirect_uris > 0, for_people = operate_client_is_for_people(client);
     bool has_devices = records_contain(client->grant_types, client->n_grant_types, DEVICE_GRANT_TYPE);
     const bool useful[] = {has_codes, has_codes, has_devices, for_people, true, true};
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
@@ -80,51 +70,40 @@ static int say_sheet(const struct app *app, const Rec__Client *client, const cha
     return app_show(app, client_sheet(app->ctx, client, secret));
 }
 
-/* --- secrets --- */
-
-static void set_secret(const void *ctx, Rec__Client *client, const char *secret)
-{
-    struct bytes hash = digest_sha256_of(ctx, secret);
-    client->has_client_secret_hash = true;
-    client->client_secret_hash = (ProtobufCBinaryData){.len = hash.len, .data = (uint8_t *)hash.data};
-}
-
-/* A secret for a client that needs one and has none; none for one that is public or has keys of its own. */
-static void settle_secret(struct client_job *job)
-{
-    job->secret = NULL;
-    if (!client_has_secret(job->client)) {
-        job->client->has_client_secret_hash = false;
-    } else if (!job->client->has_client_secret_hash) {
-        set_secret(job->app->ctx, job->client, job->fresh);
-        job->secret = job->fresh;
-    }
-}
-
 static char *new_secret(const struct app *app)
 {
-    return mem_secret(rand_token(app->ctx, CLIENT_SECRET_BYTES));
+    return mem_secret(rand_token(app->ctx, OPERATE_CLIENT_SECRET_BYTES));
 }
 
-/* --- keys --- */
+/* --- the line --- */
 
-static int read_jwks(struct client_job *job)
+static int read_jwks(const struct app *app, const char **ret)
 {
-    const char *path = cli_value(&job->app->line, "jwks"), *why;
+    const char *path = cli_value(&app->line, "jwks"), *why;
     char *text;
     if (path == NULL)
         return APP_OK;
-    if (file_read_text(job->app->ctx, path, JWKS_MAX, &text, &why) != OP_OK)
+    if (file_read_text(app->ctx, path, JWKS_MAX, &text, &why) != OP_OK)
         return app_fail("--jwks: %s", why);
-    job->jwks = text;
+    *ret = text;
     return APP_OK;
+}
+
+static int read_patch(const struct app *app, json_t **ret)
+{
+    const char *jwks = NULL;
+    int status = read_jwks(app, &jwks);
+    if (status != APP_OK)
+        return status;
+    const char *wrong = client_fields_read(app->ctx, &app->line, jwks, ret);
+    return wrong == NULL ? APP_OK : app_usage(app, "%s", wrong);
 }
 
 /* --- add --- */
 
 static void note_unknown_scopes(const Rec__Client *client, const struct scope_catalogue *catalogue)
 {
-    bool for_people = client_fields_for_people(client);
+    bool for_people = operate_client_is_for_people(client);
     for (size_t i = 0; for_people && i < client->n_scopes; i++)
         if (scope_find(catalogue, client->scopes[i]) == NULL)
             fprintf(stderr, "opctl: note: no claims belong to the scope %s (custom_scopes in the section [all] "
@@ -166,54 +145,43 @@ static int read_catalogue(const struct app *app, struct scope_catalogue *ret)
     return APP_BAD_CONFIG;
 }
 
-static void apply_kind(const struct app *app, Rec__Client *client)
+static void set_kind(const struct app *app, json_t *document)
 {
     bool native = cli_has(&app->line, "native");
     if (native)
-        client->application_type = mem_strdup(app->ctx, "native");
-    if (cli_has(&app->line, "public") || (native && client->token_endpoint_auth_method == NULL))
-        client->token_endpoint_auth_method = mem_strdup(app->ctx, "none");
-    client->has_first_party = true;
-    client->first_party = cli_has(&app->line, "first-party");
+        json_set_string(document, "application_type", "native");
+    if (cli_has(&app->line, "public") || (native && !cli_has(&app->line, "auth-method")))
+        json_set_string(document, "token_endpoint_auth_method", "none");
+    json_set_bool(document, "first_party", cli_has(&app->line, "first-party"));
 }
 
-static enum op_err insert_client(struct kv_txn *txn, void *arg)
+static enum op_err add_client(struct kv_txn *txn, void *arg)
 {
-    struct client_job *job = arg;
-    job->client->has_created_at = true;
-    job->client->created_at = kv_now(txn);
-    return clients_insert(txn, job->client);
+    const struct client_job *job = arg;
+    return operate_clients_add(txn, job->client);
 }
 
 static int run_add(struct app *app)
 {
-    struct client_job job = {
-        .app = app, .client = records_new(app->ctx, &rec__client__descriptor), .fresh = new_secret(app)};
+    struct client_job job = {.app = app, .fresh = new_secret(app)};
+    const struct operate_client_fresh fresh = {rand_token(app->ctx, OPERATE_CLIENT_ID_BYTES), job.fresh};
     struct scope_catalogue catalogue;
+    json_t *document;
     const char *method = cli_value(&app->line, "auth-method");
     if (cli_has(&app->line, "public") && method != NULL && strcmp(method, "none") != 0)
         return app_usage(app, "--public and --auth-method %s exclude each other", method);
     int status = read_catalogue(app, &catalogue);
     if (status == APP_OK)
-        status = read_jwks(&job);
+        status = read_patch(app, &document);
     if (status != APP_OK)
         return status;
-    const char *wrong = client_fields_apply(app->ctx, &app->line, job.jwks, job.client);
-    if (wrong != NULL)
-        return app_usage(app, "%s", wrong);
-    apply_kind(app, job.client);
-    char **scopes = mem_array(app->ctx, char *, catalogue.count + 1);
-    for (size_t i = 0; i < catalogue.count; i++)
-        scopes[i] = mem_strdup(scopes, catalogue.items[i].scope);
-    client_fields_defaults(app->ctx, job.client, scopes, catalogue.count);
-    wrong = client_fields_problem(app->ctx, job.client);
-    if (wrong != NULL)
-        return app_usage(app, "%s", wrong);
+    set_kind(app, document);
+    if (operate_clients_make(app->ctx, document, &catalogue, OPERATE_ON_MACHINE, &fresh, &job.client, &job.secret,
+                             &job.refusal) != OP_OK)
+        return app_usage(app, "%s", client_fields_refusal(app->ctx, &job.refusal));
     note_unknown_scopes(job.client, &catalogue);
     note_missing_keys(app, job.client);
-    job.client->client_id = rand_token(app->ctx, CLIENT_ID_BYTES);
-    settle_secret(&job);
-    enum op_err err = app_write(app, KV_CLIENTS, insert_client, &job);
+    enum op_err err = app_write(app, KV_CLIENTS, add_client, &job);
     if (err != OP_OK)
         return fail_client(app, err, job.client->client_id);
     return say_sheet(app, job.client, job.secret, "client added");
@@ -221,48 +189,32 @@ static int run_add(struct app *app)
 
 /* --- list, show --- */
 
-struct list_job {
-    const void *ctx;
-    const char *after;
-    Rec__Client **clients;
-    size_t count;
-};
-
-static enum op_err list_clients(struct kv_txn *txn, void *arg)
+static enum op_err list_part(struct kv_txn *txn, const void *ctx, const void *arg, const char *after, size_t limit,
+                             struct listing *ret)
 {
-    struct list_job *job = arg;
-    return clients_list(txn, job->ctx, job->after, LIST_AT_ONCE, &job->clients, &job->count);
+    (void)arg;
+    return operate_clients_list(txn, ctx, after, limit, ret);
 }
 
 static int run_list(struct app *app)
 {
     static const char *const columns[] = {
         "client_id", "client_name", "state", "token_endpoint_auth_method", "redirect_uris", NULL};
-    json_t *array = json_make_array(app->ctx);
-    struct list_job job = {.ctx = app->ctx};
-    do {
-        enum op_err err = app_read(app, list_clients, &job);
-        if (err != OP_OK)
-            return app_fail_store(err, "the list of clients");
-        for (size_t i = 0; i < job.count; i++)
-            json_array_append(array, client_full(app->ctx, job.clients[i]));
-        if (job.count > 0)
-            job.after = job.clients[job.count - 1]->client_id;
-    } while (job.count == LIST_AT_ONCE);
-    return app_list(app, array, columns);
+    return parts_list(app, list_part, NULL, columns, "the list of clients");
 }
 
-static enum op_err get_client(struct kv_txn *txn, void *arg)
+static enum op_err show_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return clients_get(txn, job->app->ctx, job->client_id, &job->client);
+    return operate_clients_show(txn, job->app->ctx, job->client_id, &job->client);
 }
 
 static int run_show(struct app *app)
 {
     struct client_job job = {.app = app, .client_id = app->line.arguments[0]};
-    enum op_err err = app_read(app, get_client, &job);
-    return err != OP_OK ? fail_client(app, err, job.client_id) : app_show(app, client_full(app->ctx, job.client));
+    enum op_err err = app_read(app, show_client, &job);
+    return err != OP_OK ? fail_client(app, err, job.client_id)
+                        : app_show(app, operate_client_json(app->ctx, job.client));
 }
 
 /* --- change, secret --- */
@@ -270,40 +222,30 @@ static int run_show(struct app *app)
 static enum op_err change_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    const struct cli_line *line = &job->app->line;
-    enum op_err err = get_client(txn, job);
-    if (err != OP_OK)
-        return err;
-    job->why = client_fields_apply(job->app->ctx, line, job->jwks, job->client);
-    if (job->why == NULL && cli_has(line, "first-party")) {
-        job->client->has_first_party = true;
-        job->client->first_party = cli_yes(line, "first-party", false);
-    }
-    if (job->why == NULL && cli_has(line, "native"))
-        job->client->application_type = mem_strdup(job->app->ctx, cli_yes(line, "native", false) ? "native" : "web");
-    client_fields_defaults(job->app->ctx, job->client, NULL, 0);
-    if (job->why == NULL)
-        job->why = client_fields_problem(job->app->ctx, job->client);
-    if (job->why != NULL)
-        return OP_OK;
-    settle_secret(job);
-    return clients_update(txn, job->client);
+    return operate_clients_change(txn, job->app->ctx, job->client_id, 0, job->patch, OPERATE_ON_MACHINE, job->fresh,
+                                  &job->client, &job->secret, &job->refusal);
 }
 
 static int run_change(struct app *app)
 {
     struct client_job job = {.app = app, .client_id = app->line.arguments[0], .fresh = new_secret(app)};
     struct scope_catalogue catalogue;
+    json_t *patch;
     int status = read_catalogue(app, &catalogue);
     if (status == APP_OK)
-        status = read_jwks(&job);
+        status = read_patch(app, &patch);
     if (status != APP_OK)
         return status;
+    if (cli_has(&app->line, "first-party"))
+        json_set_bool(patch, "first_party", cli_yes(&app->line, "first-party", false));
+    if (cli_has(&app->line, "native"))
+        json_set_string(patch, "application_type", cli_yes(&app->line, "native", false) ? "native" : "web");
+    job.patch = patch;
     enum op_err err = app_write(app, KV_CLIENTS, change_client, &job);
+    if (err == OP_INVALID)
+        return app_usage(app, "%s", client_fields_refusal(app->ctx, &job.refusal));
     if (err != OP_OK)
         return fail_client(app, err, job.client_id);
-    if (job.why != NULL)
-        return app_usage(app, "%s", job.why);
     note_unknown_scopes(job.client, &catalogue);
     note_missing_keys(app, job.client);
     return say_sheet(app, job.client, job.secret, "client changed");
@@ -312,77 +254,67 @@ static int run_change(struct app *app)
 static enum op_err replace_secret(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    enum op_err err = get_client(txn, job);
-    if (err != OP_OK)
-        return err;
-    job->why = client_is_public(job->client)    ? "a public client has no secret"
-               : !client_has_secret(job->client) ? "a client with keys of its own (private_key_jwt) has no secret"
-                                                 : NULL;
-    if (job->why != NULL)
-        return OP_OK;
-    set_secret(job->app->ctx, job->client, job->fresh);
-    return clients_update(txn, job->client);
+    return operate_clients_secret(txn, job->app->ctx, job->client_id, 0, OPERATE_ON_MACHINE, job->fresh, &job->client,
+                                  &job->refusal);
 }
 
 static int run_secret(struct app *app)
 {
     struct client_job job = {.app = app, .client_id = app->line.arguments[0], .fresh = new_secret(app)};
     enum op_err err = app_write(app, KV_CLIENTS, replace_secret, &job);
+    if (err == OP_INVALID)
+        return app_fail("%s", job.refusal.what);
     if (err != OP_OK)
         return fail_client(app, err, job.client_id);
-    if (job.why != NULL)
-        return app_fail("%s", job.why);
     return say_sheet(app, job.client, job.fresh, "client has another secret, the old one is of no use any more");
 }
 
 /* --- disable, enable, remove --- */
 
-static enum op_err set_disabled(struct kv_txn *txn, void *arg)
+static enum op_err disable_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    enum op_err err = get_client(txn, job);
-    if (err != OP_OK)
-        return err;
-    job->client->has_disabled = true;
-    job->client->disabled = job->disable;
-    if (job->disable) {
-        job->client->has_since = true;
-        job->client->since = job->since;
-    }
-    return clients_update(txn, job->client);
+    return operate_clients_disable(txn, job->app->ctx, job->client_id, 0, job->since, &job->client);
 }
 
-static int set_state(struct app *app, bool disable, const char *what)
+static enum op_err enable_client(struct kv_txn *txn, void *arg)
 {
-    struct client_job job = {.app = app, .client_id = app->line.arguments[0], .disable = disable, .since = app_since()};
-    enum op_err err = app_write(app, KV_CLIENTS, set_disabled, &job);
+    struct client_job *job = arg;
+    return operate_clients_enable(txn, job->app->ctx, job->client_id, 0, OPERATE_ON_MACHINE, &job->client, &job->refusal);
+}
+
+static int say_state(const struct app *app, enum op_err err, const struct client_job *job, const char *what)
+{
     if (err != OP_OK)
-        return fail_client(app, err, job.client_id);
-    if (disable)
-        app_wait_until(job.since);
-    return app_say(app, client_full(app->ctx, job.client), "client %s %s", job.client_id, what);
+        return fail_client(app, err, job->client_id);
+    return app_say(app, operate_client_json(app->ctx, job->client), "client %s %s", job->client_id, what);
 }
 
 static int run_disable(struct app *app)
 {
-    return set_state(app, true, "disabled; its tokens are dead for good");
+    struct client_job job = {.app = app, .client_id = app->line.arguments[0], .since = app_since()};
+    enum op_err err = app_write(app, KV_CLIENTS, disable_client, &job);
+    if (err == OP_OK)
+        app_wait_until(job.since);
+    return say_state(app, err, &job, "disabled; its tokens are dead for good");
 }
 
 static int run_enable(struct app *app)
 {
-    return set_state(app, false, "enabled");
+    struct client_job job = {.app = app, .client_id = app->line.arguments[0]};
+    return say_state(app, app_write(app, KV_CLIENTS, enable_client, &job), &job, "enabled");
 }
 
-static enum op_err delete_client(struct kv_txn *txn, void *arg)
+static enum op_err remove_client(struct kv_txn *txn, void *arg)
 {
     const struct client_job *job = arg;
-    return clients_delete(txn, job->client_id);
+    return operate_clients_remove(txn, job->app->ctx, job->client_id, 0);
 }
 
 static int run_remove(struct app *app)
 {
     struct client_job job = {.app = app, .client_id = app->line.arguments[0]};
-    enum op_err err = app_write(app, KV_CLIENTS, delete_client, &job);
+    enum op_err err = app_write(app, KV_CLIENTS, remove_client, &job);
     if (err != OP_OK)
         return fail_client(app, err, job.client_id);
     json_t *object = json_make_object(app->ctx);

@@ -1,8 +1,8 @@
 #pragma once
-/* A client's registration as an operator writes it: options into the record, the rules it must keep. Pure. */
+/* A client's registration as options of a line: into the members that common/operator/operate_clients.h reads. Pure. */
 #include "cli.h"
 #include "data/json.h"
-#include "data/records.h"
+#include "operator/refusal.h"
 
 /* Rows for command tables: those that add and change share. A list that is given replaces the one there was. */
 #define CLIENT_FIELD_OPTIONS                                                                                           \
@@ -35,21 +35,9 @@ extern const char *const CLIENT_GRANTS[], *const CLIENT_AUTH_METHODS[], *const C
     *const CLIENT_ID_TOKEN_ALGS[];
 extern const char *const CLIENT_CLEARABLE[]; /* options that `change --clear` takes back */
 
-/* Sets what the line's field options say, and takes back what --clear names. jwks is the text of the file that --jwks
- * names, NULL without. NULL, or what is wrong with an option's value (owned by ctx). */
-const char *client_fields_apply(const void *ctx, const struct cli_line *line, const char *jwks, Rec__Client *client);
+/* What the line's options say, as a merge patch of the registration (RFC 7396): --clear is null. jwks is the text of the
+ * file that --jwks names, NULL without. NULL, or what is wrong with an option's value; both are owned by ctx. */
+const char *client_fields_read(const void *ctx, const struct cli_line *line, const char *jwks, json_t **ret);
 
-/* True when people sign in to it, by codes or by devices. */
-bool client_fields_for_people(const Rec__Client *client);
-/* Grants authorization_code and refresh_token, every scope given, client_secret_basic, application type web: for
- * what a new client's line left open. response_types follow the grants. */
-void client_fields_defaults(const void *ctx, Rec__Client *client, char *const *scopes, size_t scope_count);
-
-/* NULL when the whole record may be registered, else what is wrong (owned by ctx): no name; a redirect URI that
- * redirect_uri_problem refuses or that is there twice; a resource that is no absolute URI without a fragment, or is
- * there twice; a grant without what it needs; a public client with client_credentials; private_key_jwt without keys, or
- * keys that client_keys_problem refuses. */
-const char *client_fields_problem(const void *ctx, const Rec__Client *client);
-
-/* The registration as JSON, in RFC 7591's names; without the secret. Owned by ctx. */
-json_t *client_fields_json(const void *ctx, const Rec__Client *client);
+/* A refusal as a sentence about the option that wrote the member; owned by ctx. */
+char *client_fields_refusal(const void *ctx, const struct refusal *refusal);

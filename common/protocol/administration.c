@@ -4,7 +4,7 @@
 
 static const char PREFIX[] = "admin:", READ[] = ":read";
 
-const char *const ADMINISTRATION_NOUNS[] = {"users", "clients", "consents", "sessions", "tokens",
+const char *const ADMINISTRATION_NOUNS[] = {"users", "clients", "consents", "sessions", "families",
                                             "registration-tokens", "keys", NULL};
 
 char *administration_resource(const void *ctx, const char *issuer)

@@ -10,10 +10,11 @@
 #include "protocol/device.h"
 #include "protocol/params.h"
 #include "protocol/redirect_uri.h"
+#include "protocol/resource.h"
 
 enum {
     NAME_LEN_MAX = 200, URI_LEN_MAX = 2048, SCOPE_MAX = 1000, STATEMENT_MAX = 16384,
-    LIST_MAX = 50, CONTACTS_MAX = 20, CONTACT_MAX = 254, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400,
+    LIST_MAX = 50, POWERS_MAX = 32, CONTACTS_MAX = 20, CONTACT_MAX = 254, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400,
 };
 
 struct reader {
@@ -27,7 +28,7 @@ struct reader {
 /* Steps return true when all is well. */
 static bool refuse_as(struct reader *r, enum oauth_code code, const char *name, const char *what)
 {
-    r->error = (struct oauth_error){code, mem_printf(r->ctx, "%s %s", name, what)};
+    r->error = (struct oauth_error){code, mem_printf(r->ctx, "%s %s", name, what), name};
     return false;
 }
 
@@ -163,20 +164,44 @@ static const char *contact_problem(const char *text, const Rec__Client *client)
     return text_problem(text);
 }
 
+static const char *named_resource_problem(const char *text, const Rec__Client *client)
+{
+    (void)client;
+    return resource_problem(text);
+}
+
+static const char *power_problem(const char *text, const Rec__Client *client)
+{
+    (void)client;
+    return administration_is_power(text) ? NULL : "is neither a noun of the administration API nor NOUN:read";
+}
+
+enum writer { CLIENTS_OWN, OPERATORS }; /* who says it */
+
 static const struct list_field {
     const char *name;
+    enum writer writer;
     size_t offset, count_offset, max, item_max;
     const char *(*problem)(const char *text, const Rec__Client *client);
 } LISTS[] = {
-#define LIST(member, max, item_max, problem)                                                                           \
-    {#member, offsetof(Rec__Client, member), offsetof(Rec__Client, n_##member), max, item_max, problem}
-    LIST(redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
-    LIST(post_logout_redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
-    LIST(grant_types, LIST_MAX, NAME_LEN_MAX, grant_problem),
-    LIST(response_types, LIST_MAX, NAME_LEN_MAX, response_problem),
-    LIST(contacts, CONTACTS_MAX, CONTACT_MAX, contact_problem),
+#define LIST(writer, member, max, item_max, problem)                                                                   \
+    {#member, writer, offsetof(Rec__Client, member), offsetof(Rec__Client, n_##member), max, item_max, problem}
+    LIST(CLIENTS_OWN, redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
+    LIST(CLIENTS_OWN, post_logout_redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
+    LIST(CLIENTS_OWN, grant_types, LIST_MAX, NAME_LEN_MAX, grant_problem),
+    LIST(CLIENTS_OWN, response_types, LIST_MAX, NAME_LEN_MAX, response_problem),
+    LIST(CLIENTS_OWN, contacts, CONTACTS_MAX, CONTACT_MAX, contact_problem),
+    LIST(OPERATORS, audiences, LIST_MAX, URI_LEN_MAX, contact_problem),
+    LIST(OPERATORS, resources, LIST_MAX, URI_LEN_MAX, named_resource_problem),
+    LIST(OPERATORS, administration, POWERS_MAX, NAME_LEN_MAX, power_problem),
 #undef LIST
 };
+
+/* True when the reader is to take what this writer says. */
+static bool is_read(const struct reader *r, enum writer writer)
+{
+    return writer == CLIENTS_OWN || r->rules->by_operator;
+}
 
 struct list {
     char **items;
@@ -205,6 +230,8 @@ static bool read_item(struct reader *r, const struct list_field *field, const js
                         : strlen(value) > field->item_max            ? "has an item that is too long"
                         : records_contain(list, count, value)        ? "has an item twice"
                                                                      : field->problem(value, r->client);
+    if (wrong != NULL && value != NULL && r->rules->by_operator)
+        wrong = mem_printf(r->ctx, "%s %s", value, wrong); /* not for strangers: it is the input itself */
     if (wrong != NULL)
         return refuse(r, field->name, wrong);
     list[count] = mem_strdup(r->client, value);
@@ -232,7 +259,7 @@ static bool read_list(struct reader *r, const struct list_field *field)
 static bool read_lists(struct reader *r)
 {
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
-        if (!read_list(r, &LISTS[i]))
+        if (is_read(r, LISTS[i].writer) && !read_list(r, &LISTS[i]))
             return false;
     return true;
 }
@@ -241,11 +268,15 @@ static bool read_lists(struct reader *r)
 
 static const struct flag_field {
     const char *name;
+    enum writer writer;
     size_t offset, has_offset;
 } FLAGS[] = {
-#define FLAG(member) {#member, offsetof(Rec__Client, member), offsetof(Rec__Client, has_##member)}
-    FLAG(require_auth_time),
-    FLAG(require_pushed_authorization_requests),
+#define FLAG(writer, member) {#member, writer, offsetof(Rec__Client, member), offsetof(Rec__Client, has_##member)}
+    FLAG(CLIENTS_OWN, require_auth_time),
+    FLAG(CLIENTS_OWN, require_pushed_authorization_requests),
+    FLAG(OPERATORS, first_party),
+    FLAG(OPERATORS, rotate_refresh_tokens),
+    FLAG(OPERATORS, introspection_allowed),
 #undef FLAG
 };
 
@@ -258,6 +289,8 @@ static bool read_flags(struct reader *r)
 {
     for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
         bool value = false;
+        if (!is_read(r, FLAGS[i].writer))
+            continue;
         enum op_err err = json_get_bool(r->metadata, FLAGS[i].name, &value);
         if (err == OP_INVALID)
             return refuse(r, FLAGS[i].name, "is neither true nor false");
@@ -285,13 +318,13 @@ static bool read_scope(struct reader *r)
     const char *text = NULL;
     enum op_err err = json_get_string(r->metadata, "scope", &text);
     const struct scope_list *allowed = r->rules->scopes;
-    struct scope_list scopes = *allowed;
+    struct scope_list scopes = allowed == NULL ? (struct scope_list){0} : *allowed;
     if (err == OP_INVALID || (err == OP_OK && (strlen(text) > SCOPE_MAX || !param_is_scope(text))))
         return refuse(r, "scope", "is not a string of scopes separated by single spaces");
     if (err == OP_OK)
         scopes = scope_parse(r->client, text);
     for (size_t i = 0; i < scopes.count; i++)
-        if (!scope_has(allowed, scopes.items[i]) || administration_is_scope(scopes.items[i]))
+        if ((allowed != NULL && !scope_has(allowed, scopes.items[i])) || administration_is_scope(scopes.items[i]))
             return refuse(r, "scope", "has one that may not be registered here");
     r->client->scopes = records_strings(r->client, scopes.items, scopes.count);
     r->client->n_scopes = scopes.count;
@@ -468,29 +501,44 @@ enum op_err client_metadata_read(const void *ctx, const json_t *metadata, const 
     return OP_OK;
 }
 
-void client_metadata_replace(Rec__Client *client, const Rec__Client *from)
+static void replace(Rec__Client *client, const Rec__Client *from, enum writer writer)
 {
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
         *text_of(client, &TEXTS[i]) = *text_of(from, &TEXTS[i]);
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
-        set_list(client, &LISTS[i], list_of(from, &LISTS[i]));
+        if (LISTS[i].writer <= writer)
+            set_list(client, &LISTS[i], list_of(from, &LISTS[i]));
     client->scopes = from->scopes;
     client->n_scopes = from->n_scopes;
     client->jwks = from->jwks;
     client->has_default_max_age = from->has_default_max_age;
     client->default_max_age = from->default_max_age;
     for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
+        if (FLAGS[i].writer > writer)
+            continue;
         *member_of(client, FLAGS[i].has_offset) = *member_of(from, FLAGS[i].has_offset);
         *member_of(client, FLAGS[i].offset) = *member_of(from, FLAGS[i].offset);
     }
 }
 
-void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client)
+void client_metadata_replace(Rec__Client *client, const Rec__Client *from)
+{
+    replace(client, from, CLIENTS_OWN);
+}
+
+void client_metadata_replace_all(Rec__Client *client, const Rec__Client *from)
+{
+    replace(client, from, OPERATORS);
+}
+
+static void set_members(const void *ctx, json_t *object, const Rec__Client *client, enum writer writer)
 {
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
         json_set_string(object, TEXTS[i].name, *text_of(client, &TEXTS[i]));
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
         struct list list = list_of(client, &LISTS[i]);
+        if (LISTS[i].writer > writer)
+            continue;
         if (list.count > 0 || strcmp(LISTS[i].name, "response_types") == 0)
             json_set_strings(object, LISTS[i].name, list.items, list.count);
     }
@@ -498,9 +546,34 @@ void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *cli
     if (client->has_default_max_age)
         json_set_int(object, "default_max_age", client->default_max_age);
     for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
-        if (*member_of(client, FLAGS[i].has_offset))
+        if (FLAGS[i].writer <= writer && *member_of(client, FLAGS[i].has_offset))
             json_set_bool(object, FLAGS[i].name, *member_of(client, FLAGS[i].offset));
     json_t *jwks;
     if (client->jwks != NULL && json_read(ctx, bytes_of(client->jwks), &jwks) == OP_OK)
         json_set(object, "jwks", jwks);
+}
+
+void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client)
+{
+    set_members(ctx, object, client, CLIENTS_OWN);
+}
+
+void client_metadata_set_all(const void *ctx, json_t *object, const Rec__Client *client)
+{
+    set_members(ctx, object, client, OPERATORS);
+}
+
+bool client_metadata_knows(const char *name)
+{
+    static const char *const others[] = {"scope", "default_max_age", "jwks"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        known = known || strcmp(TEXTS[i].name, name) == 0;
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
+        known = known || strcmp(LISTS[i].name, name) == 0;
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
+        known = known || strcmp(FLAGS[i].name, name) == 0;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        known = known || strcmp(others[i], name) == 0;
+    return known;
 }

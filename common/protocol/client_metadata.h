@@ -11,10 +11,13 @@
 #include "protocol/scope.h"
 
 struct client_metadata_rules {
-    const struct scope_list *scopes; /* what may be registered; all of it for a client that names none */
+    const struct scope_list *scopes; /* what may be registered; all of it for a client that names none. NULL: any, none */
     const enum jose_alg *id_token_algs; /* that ID tokens can be signed with */
     size_t id_token_alg_count;
+    bool by_operator; /* reads the operator's members, too: audiences, resources, administration, first_party, ... */
 };
+/* True for the members that are read, the operator's among them. */
+bool client_metadata_knows(const char *name);
 
 /* Reads what a client says about itself. *ret is a new record, owned by ctx, with those fields only, defaults
  * filled in: no client_id, no secret. OP_INVALID with invalid_redirect_uri, invalid_client_metadata,
@@ -27,6 +30,10 @@ must_check enum op_err client_metadata_read(const void *ctx, const json_t *metad
  * all). What is the operator's and ours (identifiers, hashes, first_party, audiences, ...) stays. The strings are
  * shared. */
 void client_metadata_replace(Rec__Client *client, const Rec__Client *from);
+/* The same with the operator's members. */
+void client_metadata_replace_all(Rec__Client *client, const Rec__Client *from);
 
 /* Adds the members that a client registered (RFC 7591 §3.2.1) to object; lists and strings are copied. */
 void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client);
+/* The same with the operator's members. */
+void client_metadata_set_all(const void *ctx, json_t *object, const Rec__Client *client);

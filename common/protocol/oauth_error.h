@@ -20,6 +20,7 @@ struct oauth_error {
     /* For the developer: %x20-21 / %x23-5B / %x5D-7E only (RFC 6749 §5.2), never a secret or the
      * input itself. A static string or owned by the request. */
     const char *description;
+    const char *member; /* of JSON: which one it is about, where that is known; NULL */
 };
 
 const char *oauth_error_name(enum oauth_code code); /* "invalid_request"; static */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "client_fields.h"
+#include "operator/operate_clients.h"
 #include "protocol/device.h"
 
 enum { SETTINGS_MAX = 8 };
@@ -18,23 +19,23 @@ enum { SETTINGS_MAX = 8 };
 #define JWKS "{\"keys\":[{" EC_KEY "}]}"
 #define PRIVATE_JWKS "{\"keys\":[{" EC_KEY ",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\"}]}"
 
+static const struct operate_client_fresh FRESH = {"the-id", "the-secret"};
+
 /* A new client as `opctl client add` with these options would have it; what is wrong, or NULL. The value of jwks is
  * the text of the file, not its name. */
 static const char *make(const void *ctx, const struct cli_setting *settings, Rec__Client **ret)
 {
-    static char openid[] = "openid", profile[] = "profile";
-    char *scopes[] = {openid, profile};
+    static struct scope_definition known[] = {{.scope = "openid"}, {.scope = "profile"}};
+    static const struct scope_catalogue catalogue = {known, 2};
     struct cli_line line = {.settings = mem_array(ctx, struct cli_setting, SETTINGS_MAX)};
     for (; line.setting_count < SETTINGS_MAX && settings[line.setting_count].name != NULL; line.setting_count++)
         line.settings[line.setting_count] = settings[line.setting_count];
-    Rec__Client *client = records_new(ctx, &rec__client__descriptor);
-    const char *jwks = cli_value(&line, "jwks");
-    const char *wrong = client_fields_apply(ctx, &line, jwks, client);
-    if (wrong == NULL) {
-        client_fields_defaults(ctx, client, scopes, 2);
-        wrong = client_fields_problem(ctx, client);
-    }
-    *ret = client;
+    json_t *document;
+    const char *secret, *wrong = client_fields_read(ctx, &line, cli_value(&line, "jwks"), &document);
+    struct refusal refusal;
+    if (wrong == NULL && operate_clients_make(ctx, document, &catalogue, OPERATE_ON_MACHINE, &FRESH, ret, &secret,
+                                              &refusal) != OP_OK)
+        wrong = client_fields_refusal(ctx, &refusal);
     return wrong;
 }
 
@@ -64,27 +65,27 @@ static void what_may_be_registered(void **state)
         {{NAME, {"redirect-uri", "https://wiki.example/cb#x"}}, "has a fragment"},
         {{NAME, {"redirect-uri", "javascript:alert(1)"}}, "--redirect-uri javascript:alert(1) is not https"},
         {{NAME, {"redirect-uri", "/cb"}}, "is not an absolute URI"},
-        {{NAME, BACK, BACK}, "is there twice"},
+        {{NAME, BACK, BACK}, "has an item twice"},
         {{NAME, BACK, {"post-logout-redirect-uri", "http://wiki.example/"}}, "--post-logout-redirect-uri"},
-        {{NAME, BACK, {"grant", "client_credentials"}}, "of no use without --grant authorization_code"},
-        {{NAME, {"grant", "refresh_token"}}, "--grant refresh_token is of no use"},
+        {{NAME, BACK, {"grant", "client_credentials"}}, "of no use without the grant authorization_code"},
+        {{NAME, {"grant", "refresh_token"}}, "--grant has refresh_token without"},
         {{NAME, {"grant", "device_code"}}, NULL},
         {{NAME, {"grant", "device_code"}, {"grant", "refresh_token"}, {"auth-method", "none"}}, NULL},
         {{NAME, BACK, {"grant", "device_code"}, {"grant", "authorization_code"}}, NULL},
-        {{NAME, BACK, {"grant", "device_code"}}, "of no use without --grant authorization_code"},
-        {{NAME, {"grant", "client_credentials"}, {"auth-method", "none"}}, "a public client has no credentials"},
+        {{NAME, BACK, {"grant", "device_code"}}, "of no use without the grant authorization_code"},
+        {{NAME, {"grant", "client_credentials"}, {"auth-method", "none"}}, "--grant has client_credentials"},
         {{NAME, {"grant", "client_credentials"}, {"introspection", "yes"}}, NULL},
         {{NAME, BACK, {"auth-method", "none"}, {"introspection", "no"}}, NULL},
-        {{NAME, BACK, {"auth-method", "none"}, {"introspection", "yes"}}, "no credentials for --introspection yes"},
+        {{NAME, BACK, {"auth-method", "none"}, {"introspection", "yes"}}, "--introspection is not for a public client"},
         {{NAME, BACK, {"resource", "https://api.example/"}, {"resource", "urn:example:mail"}}, NULL},
         {{NAME, {"grant", "client_credentials"}, {"resource", "https://api.example/"}}, NULL},
         {{NAME, BACK, {"resource", "api"}}, "--resource api is not an absolute URI"},
         {{NAME, BACK, {"resource", "https://api.example/#x"}}, "has a fragment"},
-        {{NAME, BACK, {"resource", "urn:a"}, {"resource", "urn:a"}}, "is there twice"},
+        {{NAME, BACK, {"resource", "urn:a"}, {"resource", "urn:a"}}, "has an item twice"},
         {{NAME, BACK, {"require-par", "yes"}}, NULL},
         {{NAME, {"grant", "client_credentials"}, {"require-par", "no"}}, NULL},
         {{NAME, {"grant", "client_credentials"}, {"require-par", "yes"}}, "--require-par is of no use"},
-        {{NAME, BACK, {"auth-method", "private_key_jwt"}}, "--jwks or --jwks-uri is missing"},
+        {{NAME, BACK, {"auth-method", "private_key_jwt"}}, "--jwks or jwks_uri is missing"},
         {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}}, NULL},
         {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {"auth-alg", "ES256"}}, NULL},
         {{NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {"auth-alg", "RS256"}}, "can verify"},
@@ -97,7 +98,7 @@ static void what_may_be_registered(void **state)
         {{NAME, BACK, {"scope", "openid  profile"}}, "--scope"},
         {{NAME, BACK, {"scope", "open\"id"}}, "--scope"},
         {{NAME, BACK, {"default-max-age", "-1"}}, "--default-max-age"},
-        {{NAME, BACK, {"logo-uri", "data:image/png;base64,"}}, "--logo-uri is not an http"},
+        {{NAME, BACK, {"logo-uri", "data:image/png;base64,"}}, "--logo-uri is not an https"},
         {{NAME, BACK, {"clear", "name"}}, "--name is given and cleared"},
     };
     void *ctx = mem_root("test");
@@ -139,63 +140,46 @@ static void defaults_fill_what_the_line_left_open(void **state)
     assert_false(client->has_introspection_allowed);
     assert_null(make(ctx, api, &client));
     assert_true(client->introspection_allowed);
-    assert_true(json_is_true(json_object_get(client_fields_json(ctx, client), "introspection_allowed")));
+    assert_true(json_is_true(json_object_get(operate_client_json(ctx, client), "introspection_allowed")));
     talloc_free(ctx);
 }
 
-static void what_it_may_name_and_how_it_has_to_ask(void **state)
+/* What a line says, as JSON text. */
+static const char *patch(const void *ctx, struct cli_setting *settings, size_t count)
+{
+    struct cli_line line = {.settings = settings, .setting_count = count};
+    json_t *read;
+    const char *wrong = client_fields_read(ctx, &line, cli_value(&line, "jwks"), &read);
+    return wrong != NULL ? wrong : json_text(ctx, read);
+}
+
+#define IS(text, ...)                                                                                                  \
+    assert_string_equal(patch(ctx, (struct cli_setting[]){__VA_ARGS__},                                                \
+                              sizeof((struct cli_setting[]){__VA_ARGS__}) / sizeof(struct cli_setting)), text)
+
+static void options_are_members(void **state)
 {
     (void)state;
     void *ctx = mem_root("test");
-    static const struct cli_setting given[] = {NAME, BACK, {"resource", "https://api.example/"}, {"resource", "urn:example:mail"},
-                                               {"require-par", "yes"}, {NULL, NULL}};
-    static struct cli_setting back[] = {{"clear", "resource"}, {"require-par", "no"}};
-    struct cli_line line = {.settings = back, .setting_count = 2};
-    Rec__Client *client;
-    assert_null(make(ctx, given, &client));
-    assert_true(client->n_resources == 2 && client->require_pushed_authorization_requests);
-    json_t *shown = client_fields_json(ctx, client);
-    assert_int_equal(json_array_size(json_object_get(shown, "resources")), 2);
-    assert_true(json_is_true(json_object_get(shown, "require_pushed_authorization_requests")));
-    assert_null(client_fields_apply(ctx, &line, NULL, client));
-    assert_true(client->n_resources == 0 && !client->require_pushed_authorization_requests);
+    IS("{\"client_name\":\"Wiki\",\"redirect_uris\":[\"https://wiki.example/cb\"]}", BACK, NAME);
+    IS("{\"scope\":\"openid email\"}", {"scope", "openid"}, {"scope", "email"});
+    IS("{\"administration\":[\"users\",\"keys:read\"]}", {"admin", "users keys:read"});
+    IS("{\"resources\":[\"urn:a\",\"urn:b\"]}", {"resource", "urn:a"}, {"resource", "urn:b"});
+    IS("{\"rotate_refresh_tokens\":true,\"introspection_allowed\":false}", {"introspection", "no"}, {"rotate", "yes"});
+    IS("{\"client_name\":\"Wiki\"}", NAME, {"native", NULL}, {"first-party", NULL}); /* what is left to client.c */
+    IS("{\"default_max_age\":60}", {"default-max-age", "60"});
+    IS("{\"jwks\":{\"keys\":[]}}", {"jwks", "{\"keys\":[]}"});
+    IS("{\"tos_uri\":null,\"contacts\":null,\"jwks\":null}", {"clear", "tos-uri"}, {"clear", "contact"}, {"clear", "jwks"});
+    IS("--tos-uri is given and cleared in one line", {"clear", "tos-uri"}, {"tos-uri", "https://a.example/"});
     talloc_free(ctx);
 }
 
-static void keys_by_value_and_by_address_replace_each_other(void **state)
+static void every_option_that_can_be_cleared_is_one(void **state)
 {
     (void)state;
     void *ctx = mem_root("test");
-    static const struct cli_setting by_value[] = {NAME, BACK, {"auth-method", "private_key_jwt"}, {"jwks", JWKS}, {NULL, NULL}};
-    static struct cli_setting address[] = {{"jwks-uri", "https://wiki.example/jwks"}}, cleared[] = {{"clear", "jwks-uri"}};
-    struct cli_line by_address = {.settings = address, .setting_count = 1}, clear = {.settings = cleared, .setting_count = 1};
-    Rec__Client *client;
-    assert_null(make(ctx, by_value, &client));
-    assert_string_equal(client->jwks, JWKS);
-    assert_true(json_is_array(json_object_get(json_object_get(client_fields_json(ctx, client), "jwks"), "keys")));
-    assert_null(client_fields_apply(ctx, &by_address, NULL, client));
-    assert_true(client->jwks == NULL && strcmp(client->jwks_uri, "https://wiki.example/jwks") == 0);
-    assert_null(client_fields_problem(ctx, client));
-    assert_null(client_fields_apply(ctx, &clear, JWKS, client));
-    assert_true(client->jwks_uri == NULL && strcmp(client->jwks, JWKS) == 0);
-    talloc_free(ctx);
-}
-
-static void clear_takes_back(void **state)
-{
-    (void)state;
-    void *ctx = mem_root("test");
-    static const struct cli_setting all[] = {NAME, BACK, {"audience", "https://api.example"}, {"rotate", "no"},
-                                             {"default-max-age", "60"}, {"tos-uri", "https://wiki.example/tos"}, {NULL, NULL}};
-    static struct cli_setting back[] = {{"clear", "audience"}, {"clear", "rotate"}, {"clear", "default-max-age"}, {"clear", "tos-uri"}};
-    struct cli_line line = {.settings = back, .setting_count = 4};
-    Rec__Client *client;
-    assert_null(make(ctx, all, &client));
-    assert_true(client->n_audiences == 1 && client->has_rotate_refresh_tokens && client->default_max_age == 60);
-    assert_null(client_fields_apply(ctx, &line, NULL, client));
-    assert_true(client->n_audiences == 0 && !client->has_rotate_refresh_tokens && !client->has_default_max_age);
-    assert_null(client->tos_uri);
-    assert_string_equal(client->client_name, "Wiki");
+    for (size_t i = 0; CLIENT_CLEARABLE[i] != NULL; i++)
+        assert_non_null(strstr(patch(ctx, (struct cli_setting[]){{"clear", CLIENT_CLEARABLE[i]}}, 1), "null"));
     talloc_free(ctx);
 }
 
@@ -204,9 +188,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_be_registered),
         cmocka_unit_test(defaults_fill_what_the_line_left_open),
-        cmocka_unit_test(what_it_may_name_and_how_it_has_to_ask),
-        cmocka_unit_test(keys_by_value_and_by_address_replace_each_other),
-        cmocka_unit_test(clear_takes_back),
+        cmocka_unit_test(options_are_members),
+        cmocka_unit_test(every_option_that_can_be_cleared_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
