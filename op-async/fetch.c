@@ -1,17 +1,14 @@
 #include "fetch.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
 #include "data/uri.h"
 #include "runtime/http_peer.h"
-
-enum { CA_CACHE_SECONDS = 3600 };
+#include "wire.h"
 
 struct fetcher {
     struct event_base *base;
@@ -37,14 +34,6 @@ struct transfer {
     fetch_done *done;
     void *arg;
 };
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort(); /* out of memory, or a libcurl that lacks what it was built with */
-}
-
-#define SET(easy, option, value) require(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
 /* --- one transfer --- */
 
@@ -84,54 +73,42 @@ static size_t take_head(char *data, size_t size, size_t count, void *arg)
 
 static void set_bounds(CURL *easy, const struct fetch_limits *limits)
 {
-    SET(easy, CURLOPT_TIMEOUT_MS, (long)limits->timeout * 1000);
-    SET(easy, CURLOPT_LOW_SPEED_TIME, (long)limits->stall);
-    SET(easy, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_RATE_MIN);
-    SET(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)limits->size_max);
-    SET(easy, CURLOPT_NOSIGNAL, 1L);
-    SET(easy, CURLOPT_QUICK_EXIT, 1L); /* or the end of a transfer would wait for its resolver */
+    WIRE_SET(easy, CURLOPT_TIMEOUT_MS, (long)limits->timeout * 1000);
+    WIRE_SET(easy, CURLOPT_LOW_SPEED_TIME, (long)limits->stall);
+    WIRE_SET(easy, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_RATE_MIN);
+    WIRE_SET(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)limits->size_max);
+    WIRE_SET(easy, CURLOPT_NOSIGNAL, 1L);
+    WIRE_SET(easy, CURLOPT_QUICK_EXIT, 1L); /* or the end of a transfer would wait for its resolver */
 }
 
 static void set_way(CURL *easy, struct transfer *transfer)
 {
-    SET(easy, CURLOPT_PROTOCOLS_STR, "https");
-    SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    SET(easy, CURLOPT_PROXY, ""); /* also none that the environment names */
-    SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(easy, CURLOPT_FRESH_CONNECT, 1L);
-    SET(easy, CURLOPT_FORBID_REUSE, 1L);
-    SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
-    SET(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    SET(easy, CURLOPT_OPENSOCKETDATA, transfer);
-}
-
-static void set_trust(CURL *easy, const char *ca_file)
-{
-    SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    SET(easy, CURLOPT_CAPATH, NULL); /* the authorities are kept parsed only where they are one file */
-    SET(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_SECONDS);
-    if (ca_file != NULL)
-        SET(easy, CURLOPT_CAINFO, ca_file);
+    WIRE_SET(easy, CURLOPT_PROTOCOLS_STR, "https");
+    WIRE_SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    WIRE_SET(easy, CURLOPT_PROXY, ""); /* also none that the environment names */
+    WIRE_SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    WIRE_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+    WIRE_SET(easy, CURLOPT_FORBID_REUSE, 1L);
+    WIRE_SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+    WIRE_SET(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    WIRE_SET(easy, CURLOPT_OPENSOCKETDATA, transfer);
 }
 
 static void set_sinks(CURL *easy, struct transfer *transfer)
 {
-    SET(easy, CURLOPT_PRIVATE, transfer);
-    SET(easy, CURLOPT_WRITEFUNCTION, take_body);
-    SET(easy, CURLOPT_WRITEDATA, transfer);
-    SET(easy, CURLOPT_HEADERFUNCTION, take_head);
-    SET(easy, CURLOPT_HEADERDATA, transfer);
-    SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    WIRE_SET(easy, CURLOPT_PRIVATE, transfer);
+    WIRE_SET(easy, CURLOPT_WRITEFUNCTION, take_body);
+    WIRE_SET(easy, CURLOPT_WRITEDATA, transfer);
+    WIRE_SET(easy, CURLOPT_HEADERFUNCTION, take_head);
+    WIRE_SET(easy, CURLOPT_HEADERDATA, transfer);
+    WIRE_SET(easy, CURLOPT_ERRORBUFFER, transfer->error);
 }
 
 /* The URL out of the parts that we read, so that libcurl cannot read it differently. */
 static CURLU *make_url(const void *ctx, const struct uri *uri)
 {
     CURLU *url = curl_url();
-    require(url != NULL);
+    wire_require(url != NULL);
     const char *host = uri->host_is_ipv6 ? mem_printf(ctx, "[%s]", uri->host) : uri->host;
     bool ok = curl_url_set(url, CURLUPART_SCHEME, "https", 0) == CURLUE_OK &&
               curl_url_set(url, CURLUPART_HOST, host, 0) == CURLUE_OK &&
@@ -175,14 +152,14 @@ enum op_err fetch_get(struct fetcher *fetcher, const char *url, fetch_done *done
     transfer->done = done;
     transfer->arg = arg;
     transfer->easy = curl_easy_init();
-    require(transfer->easy != NULL);
-    SET(transfer->easy, CURLOPT_CURLU, transfer->url);
-    SET(transfer->easy, CURLOPT_HTTPHEADER, fetcher->fields);
+    wire_require(transfer->easy != NULL);
+    WIRE_SET(transfer->easy, CURLOPT_CURLU, transfer->url);
+    WIRE_SET(transfer->easy, CURLOPT_HTTPHEADER, fetcher->fields);
     set_bounds(transfer->easy, &fetcher->limits);
     set_way(transfer->easy, transfer);
-    set_trust(transfer->easy, fetcher->ca_file);
+    wire_set_trust(transfer->easy, fetcher->ca_file);
     set_sinks(transfer->easy, transfer);
-    require(curl_multi_add_handle(fetcher->multi, transfer->easy) == CURLM_OK);
+    wire_require(curl_multi_add_handle(fetcher->multi, transfer->easy) == CURLM_OK);
     return OP_OK;
 }
 
@@ -269,7 +246,7 @@ static int set_timer(CURLM *multi, long ms, void *arg)
     if (ms < 0)
         event_del(fetcher->timer);
     else
-        require(event_add(fetcher->timer, &after) == 0);
+        wire_require(event_add(fetcher->timer, &after) == 0);
     return 0;
 }
 
@@ -284,7 +261,7 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *s
     if (what != CURL_POLL_REMOVE) {
         int flags = EV_PERSIST | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0);
         event = event_new(fetcher->base, fd, (short)flags, on_ready, fetcher);
-        require(event != NULL && event_add(event, NULL) == 0);
+        wire_require(event != NULL && event_add(event, NULL) == 0);
     }
     curl_multi_assign(fetcher->multi, fd, event);
     return 0;
@@ -302,14 +279,14 @@ static int fetcher_free(struct fetcher *fetcher)
 static void add_field(struct fetcher *fetcher, const char *line)
 {
     struct curl_slist *fields = curl_slist_append(fetcher->fields, line);
-    require(fields != NULL);
+    wire_require(fields != NULL);
     fetcher->fields = fields;
 }
 
 struct fetcher *fetcher_new(const void *ctx, struct event_base *base, const struct address_guard *guard,
                             const char *ca_file, struct fetch_limits limits)
 {
-    require(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    wire_setup();
     struct fetcher *fetcher = mem_new(ctx, struct fetcher);
     fetcher->base = base;
     fetcher->guard = guard;
@@ -318,7 +295,7 @@ struct fetcher *fetcher_new(const void *ctx, struct event_base *base, const stru
     fetcher->transfers = talloc_new(fetcher);
     fetcher->multi = curl_multi_init();
     fetcher->timer = event_new(base, -1, 0, on_timer, fetcher);
-    require(fetcher->multi != NULL && fetcher->timer != NULL && fetcher->transfers != NULL);
+    wire_require(fetcher->multi != NULL && fetcher->timer != NULL && fetcher->transfers != NULL);
     talloc_set_destructor(fetcher, fetcher_free);
     add_field(fetcher, "Accept: application/jwk-set+json, application/json");
     add_field(fetcher, "User-Agent: Partita/" PARTITA_VERSION);

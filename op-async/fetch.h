@@ -1,8 +1,8 @@
 #pragma once
-/* Documents by https, on the event loop: nothing blocks (names are resolved on threads of libcurl's). The one home of
- * libcurl. A fetch goes straight to one of the addresses of the URL's host, each asked of the guard at the moment of
- * the connection; it follows no redirect, uses no proxy, sends no credentials or cookies, believes only certificates
- * that the authorities at hand signed for that host, and is bounded in size, in time, and in how slow it may be. */
+/* Documents by https, on the event loop: nothing blocks (names are resolved on threads of libcurl's). A fetch goes
+ * straight to one of the addresses of the URL's host, each asked of the guard at the moment of the connection; it
+ * follows no redirect, uses no proxy, sends no credentials or cookies, believes only certificates that the authorities
+ * at hand signed for that host, and is bounded in size, in time, and in how slow it may be. */
 #include <event2/event.h>
 
 #include "address_guard.h"

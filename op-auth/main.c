@@ -50,7 +50,7 @@ static const struct conf_item CONF[] = {
 static const struct kv_store STORES[] = {
     {KV_CODES, true}, {KV_SESSIONS, true}, {KV_USERS, true}, {KV_CREDENTIALS, true},
     {KV_ASYNC, true}, {KV_GUARD, true}, {KV_CLIENTS, false}, {KV_JWKS, false},
-    {KV_REMOTE, false},
+    {KV_REMOTE, false}, {KV_OUTBOX, true},
 };
 
 static const struct route ROUTES[] = {
@@ -91,6 +91,7 @@ static const struct metric METRICS[] = {
     {"partita_sign_ins_failed_total", "Wrong passwords and unknown names."},
     {"partita_sign_ins_throttled_total", "Sign-ins refused unlooked at, after too many wrong ones."},
     {"partita_user_codes_throttled_total", "Codes of devices refused unlooked at, after too many wrong ones."},
+    {"partita_notices_lost_total", "Messages to people that the outbox did not take."},
 };
 
 static void start_passwords(struct server *server)

@@ -4,10 +4,12 @@
 
 #include "account.h"
 #include "auth.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "browser.h"
 #include "guesses.h"
 #include "password_pool.h"
+#include "runtime/notice.h"
 #include "runtime/server.h"
 #include "store/credentials.h"
 #include "view.h"
@@ -30,6 +32,8 @@ const char *password_change_judge(const char *current, const char *wanted, const
 static void is_changed(enum op_err result, struct revocation *revocation)
 {
     struct http_request *req = revocation->req;
+    const struct password_change *change = revocation->arg;
+    notice_settle(server_kv(), change->notice, revocation->has_set_password);
     if (result == OP_MISMATCH || result == OP_ABSENT) {
         /* Somebody else changed it, or ended this session, at the same moment: sign in and see. */
         view_redirect(req, "/account?done=changed");
@@ -46,21 +50,31 @@ static void is_changed(enum op_err result, struct revocation *revocation)
     view_redirect(req, "/account?done=password");
 }
 
-static void is_verified(enum op_err result, const char *new_phc, void *arg)
+static void is_held(void *arg)
 {
     struct password_change *change = arg;
-    if (result != OP_OK || new_phc == NULL) {
-        account_show(change->req, 422, "password.wrong", 0);
-        return;
-    }
-    change->stored.new_phc = mem_strdup(change->req, new_phc);
     change->revocation = (struct revocation){
         .req = change->req,
         .who = change->who,
         .password = &change->stored,
         .done = is_changed,
+        .arg = change,
     };
     revocation_run(&change->revocation);
+}
+
+static void is_verified(enum op_err result, const char *new_phc, void *arg)
+{
+    struct password_change *change = arg;
+    struct http_request *req = change->req;
+    if (result != OP_OK || new_phc == NULL) {
+        account_show(req, 422, "password.wrong", 0);
+        return;
+    }
+    const char *locale = page_language(auth.site.pages, NULL, http_field(req, "accept-language"));
+    change->stored.new_phc = mem_strdup(req, new_phc);
+    change->notice = notice_password_changed(req, change->who.user, locale, clock_now());
+    notice_hold(server_kv(), change->notice, req->request_id, req->trace_id, is_held, change);
 }
 
 static enum op_err load_password(struct kv_txn *txn, void *arg)

@@ -1,6 +1,6 @@
 #pragma once
 /* A person sets another password: the present one is verified on the pool, then everything that was signed
- * in or granted before dies, and the session that asked goes on. */
+ * in or granted before dies, and the session that asked goes on. The person is told by mail. */
 #include "revocation.h"
 
 enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024 }; /* bytes */
@@ -10,6 +10,7 @@ struct password_change {
     struct who who;
     const char *current, *wanted, *repeated; /* as typed */
     struct stored_password stored;
+    Rec__Message *notice; /* NULL: nobody is told */
     struct revocation revocation;
 };
 

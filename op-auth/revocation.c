@@ -58,7 +58,7 @@ static void has_renewed(enum op_err result, void *arg)
     r->done(result, r);
 }
 
-static void has_set_password(enum op_err result, void *arg)
+static void go_on(enum op_err result, void *arg)
 {
     struct revocation *r = arg;
     if (result != OP_OK) {
@@ -67,6 +67,13 @@ static void has_set_password(enum op_err result, void *arg)
     }
     r->new_cookie = mem_secret(rand_token(r->req, 32));
     kv_run(server_kv(), KV_SESSIONS, renew, has_renewed, r);
+}
+
+static void is_password_set(enum op_err result, void *arg)
+{
+    struct revocation *r = arg;
+    r->has_set_password = result == OP_OK;
+    go_on(result, r);
 }
 
 static enum op_err set_password(struct kv_txn *txn, void *arg)
@@ -80,9 +87,9 @@ static void has_moved(enum op_err result, void *arg)
 {
     struct revocation *r = arg;
     if (result == OP_OK && r->password != NULL)
-        kv_run(server_kv(), KV_CREDENTIALS, set_password, has_set_password, r);
+        kv_run(server_kv(), KV_CREDENTIALS, set_password, is_password_set, r);
     else
-        has_set_password(result, r);
+        go_on(result, r);
 }
 
 void revocation_run(struct revocation *revocation)

@@ -10,7 +10,9 @@ struct revocation {
     const struct stored_password *password;    /* NULL: it stays */
     const char *new_cookie;                    /* out: the asking session's, to be set with the reply */
     int64_t since;                             /* out */
+    bool has_set_password;                     /* out, whatever the result */
     void (*done)(enum op_err result, struct revocation *revocation);
+    void *arg;                                 /* of whoever runs it */
 };
 
 /* Three commits, what takes power away first: the user's `since`, the password, the sessions. A crash between

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "browser.h"
+#include "protocol/claims.h"
 #include "runtime/settings.h"
 #include "runtime/trouble.h"
 
@@ -57,21 +58,6 @@ void view_set_client(json_t *values, const Rec__Client *client)
     json_decref(object);
 }
 
-static const char *name_of(const void *ctx, const Rec__User *user)
-{
-    for (size_t i = 0; i < user->n_claims; i++) {
-        const Rec__Claim *claim = user->claims[i];
-        json_t *value = NULL;
-        if (claim->name == NULL || claim->json == NULL || strcmp(claim->name, "name") != 0)
-            continue;
-        /* json_read wants a document: a lone string is none */
-        const char *text = mem_printf(ctx, "[%s]", claim->json);
-        if (json_read(ctx, bytes_of(text), &value) == OP_OK)
-            return json_string_value(json_array_get(value, 0));
-    }
-    return NULL;
-}
-
 void view_set_user(json_t *values, const Rec__User *user)
 {
     if (user == NULL)
@@ -79,7 +65,7 @@ void view_set_user(json_t *values, const Rec__User *user)
     void *scratch = mem_root("user");
     json_t *object = json_make_object(scratch);
     json_set_string(object, "username", user->username);
-    json_set_string(object, "name", name_of(scratch, user));
+    json_set_string(object, "name", json_string_value(claims_value(scratch, user, "name")));
     json_set(values, "user", object);
     talloc_free(scratch);
 }

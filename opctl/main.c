@@ -10,6 +10,7 @@
 #include "init.h"
 #include "key.h"
 #include "manual.h"
+#include "outbox.h"
 #include "registration_token.h"
 #include "restore.h"
 #include "session.h"
@@ -33,6 +34,7 @@ static const struct cli_command *const TABLES[] = {
     SESSION_COMMANDS,
     FAMILY_COMMANDS,
     CONSENT_COMMANDS,
+    OUTBOX_COMMANDS,
     SWEEP_COMMANDS,
     CHECK_COMMANDS,
     BACKUP_COMMANDS,

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/rand.h"
 #include "data/form.h"
 #include "data/password.h"
 #include "person.h"
 #include "print.h"
+#include "runtime/notice.h"
 #include "runtime/settings.h"
 #include "store/consents.h"
 #include "store/credentials.h"
@@ -227,6 +229,36 @@ static int run_add(struct app *app)
 
 /* --- password --- */
 
+static enum op_err find_user(struct kv_txn *txn, void *arg)
+{
+    struct user_job *job = arg;
+    return person_find(txn, job->app->ctx, job->name, &job->user);
+}
+
+/* The message to the person, held back in the outbox; NULL when there is none to send or no room. */
+static Rec__Message *hold_notice(struct app *app, const char *name)
+{
+    struct user_job job = {.app = app, .name = name};
+    if (app_read(app, find_user, &job) != OP_OK)
+        return NULL; /* what comes next says so */
+    Rec__Message *message = notice_password_changed(app->ctx, job.user, NULL, clock_now());
+    enum op_err err = message == NULL ? OP_OK : app_write(app, KV_OUTBOX, notice_hold_work, message);
+    if (err != OP_OK)
+        app_fail("nobody will be told by mail: the outbox is %s", op_err_name(err));
+    return err == OP_OK ? message : NULL;
+}
+
+static enum op_err settle_notice(struct kv_txn *txn, void *arg)
+{
+    return notice_settle_work(txn, arg, true);
+}
+
+static void let_notice_out(const struct app *app, Rec__Message *message)
+{
+    if (message != NULL && app_write(app, KV_OUTBOX, settle_notice, message) != OP_OK)
+        app_fail("the message to %s leaves a little later", message->mail->username);
+}
+
 static int run_password(struct app *app)
 {
     const char *name = app->line.arguments[0], *user_id;
@@ -237,6 +269,7 @@ static int run_password(struct app *app)
         status = get_password(app, name, report, &phc);
     if (status != APP_OK)
         return status;
+    Rec__Message *notice = hold_notice(app, name);
     /* What takes power away goes first, so a crash leaves everyone signed out; and once more after the new
      * password, for whoever signed in with the old one in between. */
     enum op_err err = person_move_since(app, user_id, app_since());
@@ -245,6 +278,7 @@ static int run_password(struct app *app)
     status = store_password(app, user_id, name, phc);
     if (status != APP_OK)
         return status;
+    let_notice_out(app, notice);
     int64_t since = app_since();
     err = person_move_since(app, user_id, since);
     if (err != OP_OK)
@@ -480,6 +514,8 @@ static const struct kv_store CHANGE_STORES[] = {{KV_USERS, true}};
 static const struct kv_store DISABLE_STORES[] = {{KV_USERS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
 static const struct kv_store ALL_STORES[] = {
     {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
+static const struct kv_store PASSWORD_STORES[] = {
+    {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}, {KV_OUTBOX, true}};
 
 #define ONE_NAME CLI_ARGUMENTS("NAME", 1, 1)
 
@@ -491,8 +527,8 @@ const struct cli_command USER_COMMANDS[] = {
      .help = "Show an account by its username or user_id, with its claims."},
     {"user", "change", ONE_NAME, CLI_OPTIONS(CHANGE_OPTIONS), CLI_STORES(CHANGE_STORES), .run = run_change,
      .help = "Change an account's claims or username."},
-    {"user", "password", ONE_NAME, CLI_OPTIONS(PASSWORD_OPTIONS), CLI_STORES(ALL_STORES), .run = run_password,
-     .help = "Set another password and sign the account out everywhere."},
+    {"user", "password", ONE_NAME, CLI_OPTIONS(PASSWORD_OPTIONS), CLI_STORES(PASSWORD_STORES), .run = run_password,
+     .help = "Set another password, sign the account out everywhere, and tell its owner by mail."},
     {"user", "disable", ONE_NAME, CLI_STORES(DISABLE_STORES), .run = run_disable,
      .help = "Keep the account from signing in, and end its sessions and tokens for good."},
     {"user", "enable", ONE_NAME, CLI_STORES(CHANGE_STORES), .run = run_enable,

@@ -98,7 +98,7 @@ bool claims_value_fits(const json_t *member, const json_t *value)
     return false;
 }
 
-static json_t *stored_value(const void *ctx, const Rec__User *user, const char *claim)
+json_t *claims_value(const void *ctx, const Rec__User *user, const char *claim)
 {
     json_t *value;
     for (size_t i = 0; i < user->n_claims; i++) {
@@ -118,7 +118,7 @@ static void release(json_t *out, const void *scratch, const Rec__User *user, con
 {
     if (is_reserved(claim) || json_object_get(out, claim) != NULL)
         return;
-    json_t *value = stored_value(scratch, user, claim);
+    json_t *value = claims_value(scratch, user, claim);
     if (value != NULL && claims_value_fits(member, value))
         json_set(out, claim, value);
 }

@@ -21,9 +21,12 @@ const json_t *claims_request_member(const json_t *request, enum claims_place pla
 /* True when a claim's value meets the `value` or `values` of its member (as above; NULL: no constraint). */
 bool claims_value_fits(const json_t *member, const json_t *value);
 
+/* A claim of the user as it is stored, whoever may see it; preferred_username and updated_at fall back to the account's
+ * own. NULL when there is none or it is null. Owned by ctx. */
+json_t *claims_value(const void *ctx, const Rec__User *user, const char *claim);
+
 /* Adds the user's claims that the scopes (userinfo only, §5.4) and the request release to `out`.
  * claims_request may be NULL. Never adds sub or another claim about the token or the sign-in, never
- * replaces a member of out. A claim that the user has not, or not with the value asked for, is left out;
- * preferred_username and updated_at fall back to the account's own. */
+ * replaces a member of out. A claim that the user has not, or not with the value asked for, is left out. */
 void claims_release(json_t *out, const Rec__User *user, enum claims_place place, char *const *scopes,
                     size_t scope_count, const json_t *claims_request, const struct scope_catalogue *catalogue);

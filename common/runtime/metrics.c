@@ -26,6 +26,7 @@ struct latency {
 struct counter {
     const char *name;
     const char *help; /* NULL: never declared */
+    bool (*gauge)(uint64_t *ret);
     uint64_t value;
 };
 
@@ -79,8 +80,11 @@ static struct counter *counter_of(const char *name)
 
 void metrics_declare(const struct metric *table, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        counter_of(table[i].name)->help = table[i].help;
+    for (size_t i = 0; i < count; i++) {
+        struct counter *counter = counter_of(table[i].name);
+        counter->help = table[i].help;
+        counter->gauge = table[i].value;
+    }
 }
 
 void metrics_count(const char *name, uint64_t by)
@@ -104,6 +108,17 @@ static void add_latency(struct buf *out, const struct latency *l)
                (unsigned long long)l->count);
 }
 
+static void add_counter(struct buf *out, const struct counter *counter)
+{
+    uint64_t value = counter->value;
+    if (counter->gauge != NULL && !counter->gauge(&value))
+        return;
+    if (counter->help != NULL)
+        buf_printf(out, "# HELP %s %s\n", counter->name, counter->help);
+    buf_printf(out, "# TYPE %s %s\n%s %llu\n", counter->name, counter->gauge == NULL ? "counter" : "gauge",
+               counter->name, (unsigned long long)value);
+}
+
 char *metrics_text(const void *ctx)
 {
     struct buf out = buf_make(ctx);
@@ -117,12 +132,8 @@ char *metrics_text(const void *ctx)
                       "# TYPE partita_request_duration_seconds histogram\n");
     for (size_t i = 0; i < latencies_count; i++)
         add_latency(&out, &latencies[i]);
-    for (size_t i = 0; i < counters_count; i++) {
-        if (counters[i].help != NULL)
-            buf_printf(&out, "# HELP %s %s\n", counters[i].name, counters[i].help);
-        buf_printf(&out, "# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].name,
-                   (unsigned long long)counters[i].value);
-    }
+    for (size_t i = 0; i < counters_count; i++)
+        add_counter(&out, &counters[i]);
     return buf_string(&out);
 }
 

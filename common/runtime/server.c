@@ -108,8 +108,9 @@ static ssize_t read_all(const char *path, uint8_t *data, size_t max)
     return got;
 }
 
-enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret,
-                              const char **ret_why)
+/* The credential's bytes, at most max, wiped with the server. remedy: what to do when there is no such file. */
+static enum op_err read_credential(struct server *server, const char *name, size_t max, const char *remedy,
+                                   struct bytes *ret, const char **ret_why)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     if (dir == NULL) {
@@ -118,22 +119,49 @@ enum op_err server_credential(struct server *server, const char *name, size_t le
         return OP_ABSENT;
     }
     const char *path = mem_printf(server, "%s/%s", dir, name);
-    uint8_t *data = mem_secret(mem_array(server, uint8_t, len + 1));
-    ssize_t got = read_all(path, data, len + 1);
+    uint8_t *data = mem_secret(mem_array(server, uint8_t, max + 1));
+    ssize_t got = read_all(path, data, max);
     if (got < 0) {
         int reason = errno;
         *ret_why = mem_printf(server, "%s cannot be read: %s: %s", path, strerror(reason),
-                              reason == ENOENT
-                                  ? "make it with `opctl init --credentials DIR` and hand it to this server"
-                                  : "it must be a file that this server's user may read");
+                              reason == ENOENT ? remedy : "it must be a file that this server's user may read");
         return reason == ENOENT ? OP_ABSENT : OP_DENIED;
     }
-    if (got != (ssize_t)len) {
-        *ret_why = mem_printf(server, "%s is not exactly %zu bytes long: put the one back that "
-                                      "`opctl init --credentials` made", path, len);
+    *ret = bytes_from(data, (size_t)got);
+    return OP_OK;
+}
+
+enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret,
+                              const char **ret_why)
+{
+    struct bytes key;
+    enum op_err err = read_credential(server, name, len + 1,
+                                      "make it with `opctl init --credentials DIR` and hand it to this server", &key,
+                                      ret_why);
+    if (err == OP_OK && key.len != len) {
+        *ret_why = mem_printf(server, "%s/%s is not exactly %zu bytes long: put the one back that "
+                                      "`opctl init --credentials` made", getenv("CREDENTIALS_DIRECTORY"), name, len);
+        err = OP_INVALID;
+    }
+    if (err == OP_OK)
+        *ret = key.data;
+    return err;
+}
+
+enum op_err server_password(struct server *server, const char *name, size_t max, const char **ret, const char **ret_why)
+{
+    struct bytes text;
+    enum op_err err = read_credential(server, name, max + 2, "put the secret there, as one line", &text, ret_why);
+    if (err != OP_OK)
+        return err;
+    char *line = (char *)(uintptr_t)text.data;
+    line[strcspn(line, "\r\n")] = '\0';
+    if (*line == '\0' || strlen(line) > max) {
+        *ret_why = mem_printf(server, "%s/%s does not begin with a line of 1 to %zu bytes",
+                              getenv("CREDENTIALS_DIRECTORY"), name, max);
         return OP_INVALID;
     }
-    *ret = data;
+    *ret = line;
     return OP_OK;
 }
 

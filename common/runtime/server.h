@@ -58,3 +58,6 @@ struct server *server_self(void); /* a talloc context that lives as long as the 
  * one line that names the path. The memory is owned by server and wiped at the end. */
 must_check enum op_err server_credential(struct server *server, const char *name, size_t len, const uint8_t **ret,
                                          const char **ret_why);
+/* The same for a secret that somebody else chose: text, up to the end of its first line, 1 to max bytes. */
+must_check enum op_err server_password(struct server *server, const char *name, size_t max, const char **ret,
+                                       const char **ret_why);

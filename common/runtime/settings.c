@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "data/mail_address.h"
 #include "data/uri.h"
 #include "runtime/http.h"
 
@@ -33,6 +34,30 @@ static const char *check_issuer(const char *text)
     const char *wrong = uri_parse(ctx, text, &uri) != OP_OK ? "not an absolute URI" : judge_issuer(&uri, text);
     talloc_free(ctx);
     return wrong;
+}
+
+static const char *check_mail_server(const char *text)
+{
+    void *ctx;
+    struct uri uri;
+    const char *wrong = NULL;
+    if (*text == '\0')
+        return NULL;
+    ctx = mem_root("check_mail_server");
+    if (uri_parse(ctx, text, &uri) != OP_OK || (strcmp(uri.scheme, "smtp") != 0 && strcmp(uri.scheme, "smtps") != 0) ||
+        uri.host == NULL || *uri.host == '\0')
+        wrong = "a mail server is written smtp://HOST, smtp://HOST:PORT or smtps://HOST";
+    else if (uri.has_userinfo)
+        wrong = "the user of a mail server is the setting mail_user of op-async, its password a credential";
+    else if (*uri.path != '\0' || uri.query != NULL || uri.has_fragment)
+        wrong = "a mail server is written without anything behind its host and port";
+    talloc_free(ctx);
+    return wrong;
+}
+
+static const char *check_mail_from(const char *text)
+{
+    return *text == '\0' || mail_address_is_plain(text) ? NULL : "one e-mail address and nothing else, such as accounts@example.org";
 }
 
 static const char *check_word(const char *text)
@@ -123,6 +148,12 @@ static const struct conf_item ITEMS[] = {
     {"name", CONF_STRING, "Partita", 1, 100, NULL, &settings.name, "The operator's name, on every page."},
     {"logo", CONF_PATH, "", 0, 512, NULL, &settings.logo, "An image file shown on every page."},
     {"contact", CONF_STRING, "", 0, 256, NULL, &settings.contact, "A mail address or URL for people in trouble."},
+    {"mail_server", CONF_STRING, "", 0, 300, NULL, &settings.mail_server,
+     "The server that mail to people leaves by: smtp://HOST[:PORT] (25; it must offer STARTTLS, see mail_starttls of "
+     "op-async) or smtps://HOST[:PORT] (465). Empty: no mail is sent, and none is written into the outbox.", NULL,
+     check_mail_server},
+    {"mail_from", CONF_STRING, "", 0, 254, NULL, &settings.mail_from,
+     "The address that mail comes from; with mail_server it must be set.", NULL, check_mail_from},
     {"balancer_keepalive", CONF_DURATION, "5s", 0, 10 * MINUTE, "s", &settings.balancer_keepalive,
      "How long the load balancer keeps an idle connection open; a draining server waits 2 s longer."},
     {"connections_max", CONF_NUMBER, "1024", 1, 100000, "connections", &settings.connections_max,

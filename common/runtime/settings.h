@@ -34,6 +34,8 @@ struct settings {
     const char *name;          /* the operator's, on every page */
     const char *logo;          /* path of an image file, or "" */
     const char *contact;       /* mail address or URL for people in trouble, or "" */
+    const char *mail_server;   /* smtp://HOST[:PORT] or smtps://HOST[:PORT], or "": no mail leaves the house */
+    const char *mail_from;     /* the address that mail comes from, or "" */
     int64_t balancer_keepalive; /* how long the balancer keeps idle connections to us; drain waits 2 s longer */
     int64_t connections_max;    /* of one server process; lowered to what the descriptor limit allows */
     int log_level;             /* enum log_level */
