@@ -82,22 +82,22 @@ static void drop(struct job *job)
 
 static void tell(const struct job *job)
 {
-    static const struct {
-        enum log_level level;
-        const char *event, *metric;
-    } ends[] = {
-        [DELIVERED] = {LOG_LEVEL_INFO, "mail_delivered", "partita_mails_delivered_total"},
-        [POSTPONED] = {LOG_LEVEL_WARNING, "mail_postponed", "partita_mails_postponed_total"},
-        [DEAD] = {LOG_LEVEL_ERROR, "mail_dead", "partita_mails_dead_total"},
-        [LET_GO] = {LOG_LEVEL_INFO, "mail_let_go", "partita_mails_let_go_total"},
-    };
+    enum outcome how = job->outcome;
+    enum log_level level = how == DEAD ? LOG_LEVEL_ERROR : how == POSTPONED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+    const char *event = how == DELIVERED   ? "mail_delivered"
+                        : how == POSTPONED ? "mail_postponed"
+                        : how == DEAD      ? "mail_dead"
+                                           : "mail_let_go";
     char numbers[3][24];
     snprintf(numbers[0], sizeof numbers[0], "%u", job->message->tries);
     snprintf(numbers[1], sizeof numbers[1], "%lld", (long long)(clock_now_ms() - job->began_ms));
     snprintf(numbers[2], sizeof numbers[2], "%ld", job->code);
-    metrics_count(ends[job->outcome].metric, 1);
-    log_event(ends[job->outcome].level, ends[job->outcome].event, NULL, NULL, "message", codec_hex(job, job->id), "try",
-              numbers[0], "ms", numbers[1], "status", job->code == 0 ? NULL : numbers[2], "why", job->why, NULL);
+    metrics_count("partita_mails_delivered_total", how == DELIVERED);
+    metrics_count("partita_mails_postponed_total", how == POSTPONED);
+    metrics_count("partita_mails_dead_total", how == DEAD);
+    metrics_count("partita_mails_let_go_total", how == LET_GO);
+    log_event(level, event, NULL, NULL, "message", codec_hex(job, job->id), "try", numbers[0], "ms", numbers[1], "status",
+              job->code == 0 ? NULL : numbers[2], "why", job->why, NULL);
 }
 
 static enum op_err settle(struct kv_txn *txn, void *arg)

@@ -7,7 +7,6 @@
 #include "data/json.h"
 #include "data/mail_address.h"
 #include "protocol/claims.h"
-#include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "runtime/trouble.h"
 #include "store/outbox.h"
@@ -94,19 +93,18 @@ static void held(enum op_err result, void *arg)
     void *done_arg = hold->arg;
     if (result != OP_OK) {
         hold->message->has_message_id = false;
-        metrics_count("partita_notices_lost_total", 1);
         enum log_level level = trouble_begins(&trouble, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
         log_event(level, "notice_not_written", hold->request_id, hold->trace_id, "result", op_err_name(result), NULL);
     }
     talloc_free(hold);
-    done(done_arg);
+    done(result == OP_OK, done_arg);
 }
 
 void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const char *trace_id, notice_done *done,
                  void *arg)
 {
     if (message == NULL) {
-        done(arg);
+        done(true, arg);
         return;
     }
     struct hold *hold_job = mem_new(message, struct hold);

@@ -16,10 +16,10 @@ Rec__Message *notice_password_changed(const void *ctx, const Rec__User *user, co
 must_check enum op_err notice_hold_work(struct kv_txn *txn, void *message);
 must_check enum op_err notice_settle_work(struct kv_txn *txn, const Rec__Message *message, bool happened);
 
-/* Before the change, on the event loop: holds the message back and calls done, whatever becomes of that; the message
- * must live until then. NULL is nothing to hold. A failure is logged once. The environment outbox must be open for
- * writing. */
-typedef void notice_done(void *arg);
+/* Before the change, on the event loop: holds the message back and calls done once that stands or has failed, which
+ * keeps nobody from going on; the message must live until then. Trouble is logged when it begins. message may be NULL:
+ * done is called at once, as if it were held. The environment outbox must be open for writing. */
+typedef void notice_done(bool is_held, void *arg);
 void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const char *trace_id, notice_done *done,
                  void *arg);
 /* After it: lets the message out, or withdraws it. Returns at once; NULL and what was not held are nothing. */

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import ending
-from servers import CREDENTIALS, SERVERS
+from servers import CREDENTIALS, GIVEN_CREDENTIALS, SERVERS
 
 VOLATILE = {"codes": 256 << 20, "async": 64 << 20, "guard": 64 << 20, "remote": 64 << 20}  # the maps of opctl init
 SIZE = re.compile(r"(\w+)=(\d+)(?:([KMGT])iB)?")
@@ -151,7 +151,8 @@ class Place:
         for server, names in CREDENTIALS.items():
             directory = self.credentials_of(server)
             os.makedirs(directory, mode=0o755)
-            for name in names:
+            given = [name for name in GIVEN_CREDENTIALS.get(server, []) if os.path.exists(os.path.join(self.credentials, name))]
+            for name in names + given:
                 target = os.path.join(directory, name)
                 shutil.copy(os.path.join(self.credentials, name), target)
                 shutil.chown(target, server)

@@ -19,6 +19,7 @@ CREDENTIALS = {
     "op-management": [],
     "op-async": [],
 }
+GIVEN_CREDENTIALS = {"op-async": ["mail-password"]}  # handed over where somebody has put them
 
 
 class Instance:
