@@ -1,5 +1,5 @@
 """Two processes of every server that knows clients or tokens: what one of op-management does is seen by all of them on their
-next request, round after round, whatever they held in memory: some fifteen hundred looks, of which none may be late."""
+next request, round after round, whatever they held in memory: more than a thousand looks, of which none may be late."""
 import itertools
 
 import pytest
