@@ -103,7 +103,7 @@ class Reader:
                 seen = self.person.send(seen, "approve", button=("decision", "allow"))
             else:
                 seen = self.person.go_on(seen)
-        assert seen.kind == "code" or seen.status == 200, seen.text
+        assert seen.kind == "code" if seen.away else seen.status == 200, seen.away or seen.text
         return seen.away or ""
 
     def answer(self, line):
