@@ -2,7 +2,8 @@
 
 A block that begins with ```sh is run by bash, all blocks of a page in one shell, with ISSUER, SOCKETS and CONFIG set and the
 programs in PATH. A ```json or ```text block right after it is what it prints: the same members and kinds of values, or the
-same lines, where ... stands for anything. Where a block reads an answer, the person at the browser gives it."""
+same lines, where ... stands for anything. Where a block reads an answer, the person at the browser gives it. A ```ini block is
+configuration that every server accepts."""
 import glob
 import json
 import os
@@ -39,8 +40,12 @@ def blocks(page):
             assert found and found[-1][1] is None, f"{page}: what prints this? {text}"
             found[-1] = (found[-1][0], (kind, text))
         else:
-            raise AssertionError(f"{page}: a block of {kind}")
+            assert kind == "ini", f"{page}: a block of {kind}"
     return found
+
+
+def configurations(page):
+    return re.findall(r"^```ini\n(.*?)^```$", read_page(page), re.M | re.S)
 
 
 class Reader:
@@ -172,6 +177,17 @@ def test_every_verb_of_opctl_that_is_named_is_there(partita, page):
         told = subprocess.run([*partita.info["opctl"], *verb.split(), "--help"], capture_output=True, text=True, check=True).stdout
         for option in re.findall(r" (--[a-z-]+)", command):
             assert f"  {option} " in told, f"{command}: {option}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if configurations(page)])
+def test_every_server_accepts_the_configuration_that_is_shown(partita, tmp_path, page):
+    for text in configurations(page):
+        with open(tmp_path / "partita.conf", "w", encoding="utf-8") as file:
+            file.write("[all]\nissuer = https://op.example\n" + text)
+        for server in SERVERS:
+            program = os.path.join(os.path.dirname(partita.info["opctl"][0]), server)
+            done = subprocess.run([program, "--config", tmp_path / "partita.conf", "--check-config"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
 
 
 def is_like(shown, got, where=""):
