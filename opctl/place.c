@@ -14,7 +14,7 @@
 
 enum { ASIDE_TRIES = 1000 };
 
-/* In a directory that is being filled: nothing in it is a state yet. */
+/* In a directory that is being filled and is not in its place yet. */
 static const char UNFINISHED[] = "unfinished";
 
 static enum op_err failed(const void *ctx, const char *path, const char *what, const char **ret_why)
@@ -27,6 +27,11 @@ static bool exists(const char *path)
 {
     struct stat status;
     return lstat(path, &status) == 0;
+}
+
+static char *marker_in(const void *ctx, const char *dir)
+{
+    return mem_printf(ctx, "%s/%s", dir, UNFINISHED);
 }
 
 static bool holds_state(const void *ctx, const char *dir)
@@ -47,7 +52,7 @@ static void clear(const void *ctx, const char *dir)
             unlink(mem_printf(ctx, "%s/%s", env, files[i]));
         rmdir(env);
     }
-    unlink(mem_printf(ctx, "%s/%s", dir, UNFINISHED));
+    unlink(marker_in(ctx, dir));
 }
 
 /* A name that nothing has: the state directory's, and when. */
@@ -98,11 +103,6 @@ static enum op_err make_parents(const void *ctx, const char *dir, const char **r
     return OP_OK;
 }
 
-static char *marker_of(const void *ctx, const struct place *place)
-{
-    return mem_printf(ctx, "%s/%s", place->building, UNFINISHED);
-}
-
 static enum op_err open_building(const void *ctx, struct place *place, const char **ret_why)
 {
     if (mkdir(place->building, 0700) != 0 && errno != EEXIST)
@@ -119,7 +119,7 @@ static enum op_err open_building(const void *ctx, struct place *place, const cha
 /* What a restore left that was killed. Between its two last steps it is the old state that lies here. */
 static enum op_err tidy(const void *ctx, struct place *place, const char **ret_why)
 {
-    if (exists(marker_of(ctx, place)) || !holds_state(ctx, place->building)) {
+    if (exists(marker_in(ctx, place->building)) || !holds_state(ctx, place->building)) {
         clear(ctx, place->building);
         return OP_OK;
     }
@@ -139,8 +139,9 @@ enum op_err place_begin(const void *ctx, const char *state_dir, struct place *re
         err = open_building(ctx, &place, ret_why);
     if (err == OP_OK)
         err = tidy(ctx, &place, ret_why);
+    unlink(marker_in(ctx, place.state_dir)); /* of one that was killed at the very end */
     if (err == OP_OK)
-        err = copy_text(ctx, "", marker_of(ctx, &place), ret_why);
+        err = copy_text(ctx, "", marker_in(ctx, place.building), ret_why);
     if (err == OP_OK)
         *ret = place;
     return err;
@@ -148,8 +149,8 @@ enum op_err place_begin(const void *ctx, const char *state_dir, struct place *re
 
 void place_abandon(const void *ctx, const struct place *place)
 {
-    if (!exists(marker_of(ctx, place)))
-        return; /* it is, or was, a state */
+    if (!exists(marker_in(ctx, place->building)))
+        return; /* it is in its place, and this may be what was there */
     clear(ctx, place->building);
     rmdir(place->building);
 }
@@ -169,8 +170,9 @@ static enum op_err move_in(const void *ctx, const struct place *place, const cha
         if (rename(from, to) != 0)
             return failed(ctx, to, "replaced", ret_why);
     }
+    unlink(marker_in(ctx, place->building));
     rmdir(place->building);
-    return copy_sync_dir(ctx, place->state_dir, ret_why);
+    return OP_OK;
 }
 
 /* Whose the directory is and who may look into it: as it was, or as tmpfiles.d makes it. */
@@ -187,11 +189,8 @@ static enum op_err dress(const void *ctx, const struct place *place, const char 
 static enum op_err exchange(const void *ctx, const struct place *place, const char **ret_aside, const char **ret_why)
 {
     const char *aside = aside_name(ctx, place->state_dir);
-    if (renameat2(AT_FDCWD, place->building, AT_FDCWD, place->state_dir, RENAME_EXCHANGE) != 0) {
-        enum op_err err = failed(ctx, place->state_dir, "exchanged in one step for what was restored", ret_why);
-        const char *why;
-        return copy_text(ctx, "", marker_of(ctx, place), &why) == OP_OK ? err : OP_BROKEN;
-    }
+    if (renameat2(AT_FDCWD, place->building, AT_FDCWD, place->state_dir, RENAME_EXCHANGE) != 0)
+        return failed(ctx, place->state_dir, "exchanged in one step for what was restored", ret_why);
     if (rename(place->building, aside) != 0) /* it keeps that name, then */
         aside = place->building;
     *ret_aside = aside;
@@ -204,13 +203,15 @@ enum op_err place_switch(const void *ctx, const struct place *place, const char 
     enum op_err err = dress(ctx, place, ret_why);
     if (err != OP_OK)
         return err;
-    unlink(marker_of(ctx, place));
     if (place->is_mounted)
         err = move_in(ctx, place, ret_why);
     else if (place->is_there)
         err = exchange(ctx, place, &aside, ret_why);
     else if (rename(place->building, place->state_dir) != 0)
         err = failed(ctx, place->state_dir, "made", ret_why);
+    unlink(marker_in(ctx, place->state_dir));
+    if (err == OP_OK)
+        err = copy_sync_dir(ctx, place->state_dir, ret_why);
     if (err == OP_OK)
         err = copy_sync_dir(ctx, copy_parent(ctx, place->state_dir), ret_why);
     if (err == OP_OK)

@@ -74,11 +74,11 @@ static int choose(struct restore *restore)
         return app_fail("%ju families of refresh tokens lived at the backup: say --keep-families to let them live, or "
                         "--revoke-all, and everybody signs in again", alive);
     const char *prompt = mem_printf(app->ctx, "%ju families of refresh tokens lived at the backup (%s). Whatever was "
-                                    "revoked since lives again if you keep them.\nkeep them, or revoke all? ",
+                                    "revoked since lives again if you keep them.\nType keep or revoke: ",
                                     alive, restore->manifest.taken_at);
     if (terminal_answer(app->ctx, prompt, &answer) != OP_OK)
         return app_fail("no answer came: nothing was changed");
-    restore->revoke = strcmp(answer, "revoke all") == 0 || strcmp(answer, "revoke") == 0;
+    restore->revoke = strcmp(answer, "revoke") == 0;
     if (!restore->revoke && strcmp(answer, "keep") != 0)
         return app_fail("the answer is keep or revoke: nothing was changed");
     return APP_OK;

@@ -4,7 +4,8 @@
  *   expiry   the first entry expires at another time
  *   astray   the value of the first entry is another one
  *   garble   the value of the first entry is no record
- *   unlist   the first entry that expires is not in the expiry index
+ *   unlist   the first entry is not in the expiry index
+ *   plant    (of messages) two that op-async would never get done with: one that waits, one that is dead
  * For tests of opctl check. */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "store/catalogue.h"
 #include "store/kv_table.h"
 #include "store/kv_tools.h"
+#include "store/outbox.h"
 
 struct job {
     void *ctx;
@@ -42,10 +44,25 @@ static struct bytes changed(struct job *job, struct bytes bytes)
     return buf_bytes(&copy);
 }
 
+static enum op_err plant(struct kv_txn *txn, void *ctx)
+{
+    int64_t now_ms = kv_now(txn) * 1000;
+    enum op_err err = OP_OK;
+    for (unsigned i = 0; i < 2 && err == OP_OK; i++) {
+        Rec__Message *message = records_new(ctx, &rec__message__descriptor);
+        message->has_died_at = i == 1;
+        message->died_at = now_ms / 1000;
+        err = outbox_insert(txn, message, now_ms, now_ms + 3600 * 1000);
+    }
+    return err;
+}
+
 static enum op_err break_it(struct kv_txn *txn, void *arg)
 {
     struct job *job = arg;
     job->found = false;
+    if (strcmp(job->how, "plant") == 0)
+        return plant(txn, job->ctx);
     enum op_err err = kv_entries(txn, job->table, bytes_of(NULL), 1, note, job);
     if (err != OP_OK || !job->found)
         return err == OP_OK ? OP_ABSENT : err;

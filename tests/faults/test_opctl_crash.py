@@ -10,11 +10,13 @@ STEPS = ["set_disabled", "delete_password", "end_sessions", "kill_families", "de
 
 
 def kill_at(home, function, *words, stdin="/dev/null"):
-    """Runs opctl in a debugger and kills it with -9 where it reaches the function."""
-    done = subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", f"break {function}", "-ex", "run",
+    """Runs opctl in a debugger and kills it with -9 where it reaches the function, or enters a system call ("syscall rename")."""
+    stop = "catch " + function if function.startswith("syscall ") else "break " + function
+    done = subprocess.run(["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", stop, "-ex", "run",
                            "-ex", "kill", "--args", OPCTL, "--config", home.conf, *words],
                           stdin=open(stdin, encoding="utf-8"), capture_output=True, text=True, timeout=120, check=False)
-    assert f", {function} (" in done.stdout and "killed" in done.stdout, done.stdout + done.stderr
+    stopped = f"(call to {function})" if function.startswith("syscall ") else f", {function} ("
+    assert stopped in done.stdout and "killed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("function", STEPS)
