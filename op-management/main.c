@@ -1,5 +1,6 @@
 /* op-management: what clients and operators manage. Introspection and revocation of tokens; registration of
- * clients and the management of what was registered. */
+ * clients and the management of what was registered; the administration API. */
+#include "admin.h"
 #include "introspect.h"
 #include "management.h"
 #include "register.h"
@@ -20,11 +21,13 @@ static const struct conf_item CONF[] = {
      .help = "Clients that one address may register without an initial access token before it is asked to wait."},
     {.name = "registration_limit_window", .type = CONF_DURATION, .def = "1h", .min = 1, .max = 86400, .unit = "s",
      .target = &register_settings.limit_window, .help = "The time in which that many registrations are forgotten."},
+    {.name = "administration", .type = CONF_BOOL, .def = "yes", .target = &admin_is_on,
+     .help = "Whether /admin/v1 is served: to clients that opctl client add --admin gave power, and nobody else."},
 };
 
 static const struct kv_store STORES[] = {
     {KV_TOKENS, true},   {KV_GUARD, true}, {KV_CLIENTS, true},
-    {KV_USERS, false}, {KV_SESSIONS, false}, {KV_JWKS, false}, {KV_REMOTE, false},
+    {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_JWKS, false}, {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {
@@ -40,24 +43,27 @@ static const struct route ROUTES[] = {
 static const struct metric METRICS[] = {
     {"partita_tokens_revoked_total", "Tokens that a client ended at /revoke."},
     {"partita_clients_registered_total", "Clients registered at /register."},
+    {"partita_administration_changes_total", "Changes made through /admin/v1."},
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
 {
     management_process.keyring = keyring_new(server, server_kv(), NULL);
+    if (admin_is_on)
+        admin_start(server);
     return client_request_start(server, ret_why);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct server_description description = {
+    struct server_description description = {
         .name = "op-management",
-        .purpose = "Introspection and revocation of Partita's tokens; registration of clients.",
+        .purpose = "Introspection and revocation of Partita's tokens; registration of clients; administration.",
         SERVER_CONF(CONF),
         SERVER_STORES(STORES),
-        SERVER_ROUTES(ROUTES),
         SERVER_METRICS(METRICS),
         .start = start,
     };
+    description.routes = admin_routes(ROUTES, sizeof ROUTES / sizeof *ROUTES, &description.route_count);
     return server_run(&description, argc, argv);
 }

@@ -2,6 +2,7 @@
 
 #include "app.h"
 #include "operator/operate_sessions.h"
+#include "operator/operate_users.h"
 #include "parts.h"
 #include "person.h"
 
@@ -51,22 +52,23 @@ static enum op_err end_session(struct kv_txn *txn, void *arg)
     return operate_sessions_end(txn, job->sid);
 }
 
-/* Everything of a user: since first, so that nothing of before is alive whatever comes between. */
 static int end_of_user(struct app *app, const char *user)
 {
-    const char *user_id;
+    struct operate_user_job job = {.ctx = app->ctx};
+    struct operate_flow flow;
     json_t *report = json_make_object(app->ctx);
-    int64_t since = app_since();
-    int status = person_id(app, user, &user_id);
+    int status = person_id(app, user, &job.user_id);
     if (status != APP_OK)
         return status;
-    enum op_err err = person_move_since(app, user_id, since);
-    if (err != OP_OK && err != OP_DENIED)
+    operate_user_sign_out(&job, &flow);
+    enum op_err err = operate_flow_wait(app->kv, &flow);
+    app_wait_until(job.since);
+    if (err != OP_OK)
         return app_fail_store(err, mem_printf(app->ctx, "user %s", user));
-    json_set_string(report, "user_id", user_id);
-    status = person_end_everything(app, user_id, "signed_out", report);
-    app_wait_until(since);
-    return status != APP_OK ? status : app_say(app, report, "user %s is signed out everywhere", user);
+    json_set_string(report, "user_id", job.user_id);
+    json_set_int(report, "sessions_ended", (int64_t)job.sessions_ended);
+    json_set_int(report, "families_revoked", (int64_t)job.families_revoked);
+    return app_say(app, report, "user %s is signed out everywhere", user);
 }
 
 static int end_each(struct app *app)

@@ -7,25 +7,16 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "data/form.h"
+#include "operator/operate_users.h"
 
-enum { PASSWORD_MAX = 1024, PASSWORD_MIN_CHARACTERS = 8 };
+enum { PASSWORD_MAX = OPERATE_PASSWORD_MAX };
 
-const char *terminal_password_problem(const char *password)
+const char *terminal_password_problem(const void *ctx, const char *password)
 {
-    size_t len = strlen(password), characters = 0;
-    if (len == 0)
+    if (*password == '\0')
         return "the password is empty: type it, or give it on standard input";
-    if (len > PASSWORD_MAX)
-        return "the password is longer than 1024 bytes";
-    if (!form_is_utf8(bytes_of(password)))
-        return "the password is not UTF-8 text";
-    for (const char *p = password; *p != '\0'; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return "the password has control characters in it";
-        characters += ((unsigned char)*p & 0xc0) != 0x80;
-    }
-    return characters < PASSWORD_MIN_CHARACTERS ? "the password is shorter than 8 characters" : NULL;
+    const char *wrong = operate_password_problem(password);
+    return wrong == NULL ? NULL : mem_printf(ctx, "the password %s", wrong);
 }
 
 static volatile sig_atomic_t interrupted;
@@ -74,7 +65,7 @@ static enum op_err ask_twice(const void *ctx, int fd, const char *prompt, char *
 {
     char *first, *second;
     enum op_err err = ask(ctx, fd, prompt, &first);
-    if (err == OP_OK && (*ret_why = terminal_password_problem(first)) != NULL)
+    if (err == OP_OK && (*ret_why = terminal_password_problem(ctx, first)) != NULL)
         return OP_INVALID;
     if (err == OP_OK)
         err = ask(ctx, fd, "Again: ", &second);
@@ -131,7 +122,7 @@ enum op_err terminal_new_password(const void *ctx, const char *prompt, char **re
     enum op_err err = isatty(STDIN_FILENO) ? from_terminal(ctx, prompt, &password, &why)
                                            : read_line(ctx, STDIN_FILENO, &password);
     if (err == OP_OK)
-        why = terminal_password_problem(password);
+        why = terminal_password_problem(ctx, password);
     else if (why == NULL)
         why = err == OP_TOO_LARGE ? "the password is longer than 1024 bytes"
               : err == OP_INVALID ? "the password has control characters in it"

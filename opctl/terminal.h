@@ -14,4 +14,4 @@ must_check enum op_err terminal_answer(const void *ctx, const char *prompt, char
 
 /* NULL, or what is wrong with a password that an operator gives (static text): shorter than 8 characters,
  * longer than 1024 bytes, not UTF-8, control characters. */
-const char *terminal_password_problem(const char *password);
+const char *terminal_password_problem(const void *ctx, const char *password);

@@ -4,36 +4,19 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
-#include "data/form.h"
 #include "data/password.h"
+#include "operator/operate_sessions.h"
+#include "operator/operate_user_claims.h"
+#include "operator/operate_users.h"
+#include "parts.h"
 #include "person.h"
-#include "print.h"
 #include "runtime/notice.h"
 #include "runtime/settings.h"
-#include "store/consents.h"
-#include "store/credentials.h"
-#include "store/sessions.h"
 #include "store/users.h"
 #include "terminal.h"
 #include "user_claims.h"
 
-enum {
-    USER_ID_BYTES = 16,
-    GENERATED_PASSWORD_BYTES = 15,
-    USERNAME_MAX_LEN = 128,
-    CONSENTS_AT_MOST = 4096,
-    LIST_AT_ONCE = 256,
-};
-
-struct user_job {
-    struct app *app;
-    const char *name;
-    Rec__User *user;
-    const char *why; /* a refusal in words, when the work said OP_OK without doing it */
-    int64_t since;
-    bool disable, has_password;
-    size_t session_count;
-};
+enum { GENERATED_PASSWORD_BYTES = 15, SESSIONS_SHOWN_MAX = 256 };
 
 static int fail_user(const struct app *app, enum op_err err, const char *name)
 {
@@ -42,33 +25,34 @@ static int fail_user(const struct app *app, enum op_err err, const char *name)
     return app_fail_store(err, mem_printf(app->ctx, "user %s", name));
 }
 
-/* --- what is shown --- */
-
-static json_t *user_brief(const void *ctx, const Rec__User *user)
+static int say_refusal(const struct app *app, const struct refusal *refusal)
 {
-    json_t *object = json_make_object(ctx), *claims = user_claims_json(ctx, user);
-    bool unreadable = user->needs > RECORDS_FORMAT;
-    json_set_string(object, "username", user->username);
-    json_set_string(object, "user_id", user->user_id);
-    json_set_string(object, "state", unreadable ? "unreadable" : user->disabled ? "disabled" : "enabled");
-    json_set(object, "name", json_object_get(claims, "name"));
-    json_set(object, "email", json_object_get(claims, "email"));
-    return object;
+    if (strncmp(refusal->member, "claims/", 7) == 0)
+        return app_usage(app, "the claim %s %s", refusal->member + 7, refusal->what);
+    return app_usage(app, "the %s %s", refusal->member, refusal->what);
 }
 
-static json_t *user_full(const void *ctx, const Rec__User *user)
+/* Runs a flow; name is what the operator typed. Returns APP_OK, or an exit status after having said why. */
+static int run_flow(const struct app *app, const char *name, const struct operate_user_job *job,
+                    const struct operate_flow *flow)
 {
-    json_t *object = user_brief(ctx, user);
-    json_object_del(object, "name");
-    json_object_del(object, "email");
-    json_set_time(object, "created_at", user->created_at);
-    json_set_time(object, "updated_at", user->updated_at);
-    json_set_time(object, "since", user->since);
-    json_set(object, "claims", user_claims_json(ctx, user));
-    return object;
+    enum op_err err = operate_flow_wait(app->kv, flow);
+    app_wait_until(job->since);
+    if (err == OP_INVALID)
+        return say_refusal(app, &job->refusal);
+    if (err == OP_EXISTS)
+        return app_fail("there is a user %s already", job->change->username);
+    return err == OP_OK ? APP_OK : fail_user(app, err, name);
 }
 
-/* --- claims and names from the line --- */
+static json_t *show_end(const struct operate_user_job *job, json_t *report)
+{
+    json_set_int(report, "sessions_ended", (int64_t)job->sessions_ended);
+    json_set_int(report, "families_revoked", (int64_t)job->families_revoked);
+    return report;
+}
+
+/* --- claims from the line --- */
 
 /* The options that are short for a claim. */
 static const char *const CLAIM_OPTIONS[] = {"name", "given-name", "family-name", "email"};
@@ -83,67 +67,37 @@ static char *claim_of_option(const void *ctx, const char *option)
 }
 
 /* NULL, or what is wrong. */
-static const char *apply_claims(const struct app *app, Rec__User *user)
+static const char *read_claims(const struct app *app, json_t *claims)
 {
     const void *ctx = app->ctx;
     const char *why;
     for (size_t i = 0; i < sizeof CLAIM_OPTIONS / sizeof *CLAIM_OPTIONS; i++) {
         const char *value = cli_value(&app->line, CLAIM_OPTIONS[i]);
-        if (value != NULL && !form_is_utf8(bytes_of(value)))
+        json_t *text = value == NULL ? NULL : json_string(value);
+        if (value != NULL && text == NULL)
             return mem_printf(ctx, "--%s is not UTF-8 text", CLAIM_OPTIONS[i]);
-        if (value != NULL)
-            user_claim_put(ctx, user, claim_of_option(ctx, CLAIM_OPTIONS[i]), json_own(ctx, json_string(value)));
+        if (text != NULL)
+            json_set(claims, claim_of_option(ctx, CLAIM_OPTIONS[i]), json_own(ctx, text));
     }
-    if (cli_has(&app->line, "email-verified"))
-        user_claim_put(ctx, user, "email_verified", json_true());
-    else if (cli_has(&app->line, "email"))
-        user_claim_put(ctx, user, "email_verified", json_false());
+    if (cli_has(&app->line, "email-verified") || cli_has(&app->line, "email"))
+        json_set_bool(claims, "email_verified", cli_has(&app->line, "email-verified"));
     size_t count;
-    char **claims = cli_values(ctx, &app->line, "claim", &count);
+    char **words = cli_values(ctx, &app->line, "claim", &count);
     for (size_t i = 0; i < count; i++)
-        if (user_claim_set(ctx, user, claims[i], &why) != OP_OK)
+        if (user_claim_read(ctx, words[i], claims, &why) != OP_OK)
             return why;
-    claims = cli_values(ctx, &app->line, "remove-claim", &count);
+    words = cli_values(ctx, &app->line, "remove-claim", &count);
     for (size_t i = 0; i < count; i++)
-        if (user_claim_remove(user, claims[i]) != OP_OK)
-            return mem_printf(ctx, "the user has no claim %s", claims[i]);
+        json_set(claims, words[i], json_null());
     return NULL;
-}
-
-static const char *username_problem(const char *name)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > USERNAME_MAX_LEN)
-        return "a username is 1 to 128 bytes";
-    if (!form_is_utf8(bytes_of(name)))
-        return "a username is UTF-8 text";
-    if (!form_is_plain(bytes_of(name)))
-        return "a username has no control characters, nor others that nobody sees";
-    return name[0] == ' ' || name[len - 1] == ' ' ? "a username neither begins nor ends with a space" : NULL;
 }
 
 /* --- passwords --- */
 
-struct password_job {
-    const void *ctx;
-    const char *user_id, *phc;
-};
-
-static enum op_err put_password(struct kv_txn *txn, void *arg)
-{
-    const struct password_job *job = arg;
-    Rec__Password *record = records_new(job->ctx, &rec__password__descriptor);
-    record->user_id = mem_strdup(record, job->user_id);
-    record->phc = mem_strdup(record, job->phc);
-    record->has_changed_at = true;
-    record->changed_at = kv_now(txn);
-    return credentials_put_password(txn, record);
-}
-
 /* The hash of a password typed, piped in or generated; a generated one goes into report, once. */
-static int get_password(const struct app *app, const char *username, json_t *report, char **ret_phc)
+static int get_password(const struct app *app, const char *username, json_t *report, const char **ret_phc)
 {
-    char *password, *prompt = mem_printf(app->ctx, "New password of %s: ", username);
+    char *password, *prompt = mem_printf(app->ctx, "New password of %s: ", username), *phc;
     const char *why;
     if (cli_has(&app->line, "generate")) {
         password = rand_token(app->ctx, GENERATED_PASSWORD_BYTES);
@@ -151,42 +105,12 @@ static int get_password(const struct app *app, const char *username, json_t *rep
     } else if (terminal_new_password(app->ctx, prompt, &password, &why) != OP_OK) {
         return app_fail("%s", why);
     }
-    enum op_err err = password_hash(app->ctx, password, settings_password_cost(), ret_phc);
+    enum op_err err = password_hash(app->ctx, password, settings_password_cost(), &phc);
     mem_wipe(password, strlen(password));
-    return err == OP_OK ? APP_OK : app_fail("the password cannot be hashed: %s", op_err_name(err));
-}
-
-static int store_password(const struct app *app, const char *user_id, const char *username, const char *phc)
-{
-    struct password_job job = {.ctx = app->ctx, .user_id = user_id, .phc = phc};
-    enum op_err err = app_write(app, KV_CREDENTIALS, put_password, &job);
-    return err == OP_OK ? APP_OK : app_fail_store(err, mem_printf(app->ctx, "the password of %s", username));
-}
-
-/* --- add --- */
-
-static enum op_err check_name_free(struct kv_txn *txn, void *arg)
-{
-    const struct user_job *job = arg;
-    char *user_id;
-    enum op_err err = users_find_id(txn, job->app->ctx, job->name, &user_id);
-    return err == OP_OK ? OP_EXISTS : err == OP_ABSENT ? OP_OK : err;
-}
-
-static enum op_err insert_user(struct kv_txn *txn, void *arg)
-{
-    struct user_job *job = arg;
-    job->user->created_at = job->user->updated_at = kv_now(txn);
-    return users_insert(txn, job->user);
-}
-
-static Rec__User *new_user(const void *ctx, const char *name)
-{
-    Rec__User *user = records_new(ctx, &rec__user__descriptor);
-    user->user_id = rand_token(ctx, USER_ID_BYTES);
-    user->username = mem_strdup(ctx, name);
-    user->has_created_at = user->has_updated_at = true;
-    return user;
+    if (err != OP_OK)
+        return app_fail("the password cannot be hashed: %s", op_err_name(err));
+    *ret_phc = phc;
+    return APP_OK;
 }
 
 static int say_secret(const struct app *app, json_t *object, const char *sentence)
@@ -197,290 +121,272 @@ static int say_secret(const struct app *app, json_t *object, const char *sentenc
     return app_say(app, object, "%s\npassword: %s (shown only now)", sentence, password);
 }
 
+/* --- add --- */
+
+struct name_job {
+    const void *ctx;
+    const char *name;
+};
+
+static enum op_err check_name_free(struct kv_txn *txn, void *arg)
+{
+    const struct name_job *job = arg;
+    char *user_id;
+    enum op_err err = users_find_id(txn, job->ctx, job->name, &user_id);
+    return err == OP_OK ? OP_EXISTS : err == OP_ABSENT ? OP_OK : err;
+}
+
+/* Before a password is asked for. */
+static int check_new(const struct app *app, const struct operate_user_change *change)
+{
+    struct name_job job = {app->ctx, change->username};
+    const char *wrong = operate_username_problem(change->username);
+    if (wrong != NULL)
+        return app_usage(app, "the username %s", wrong);
+    enum op_err err = app_read(app, check_name_free, &job);
+    return err == OP_OK ? APP_OK : fail_user(app, err, change->username);
+}
+
 static int run_add(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0]};
-    const char *wrong = username_problem(job.name);
+    json_t *claims = json_make_object(app->ctx), *generated = json_make_object(app->ctx);
+    struct operate_user_change change = {.username = app->line.arguments[0], .claims = claims, .whole_claims = true};
+    struct operate_user_job job = {.ctx = app->ctx, .change = &change};
+    struct operate_flow flow;
+    const char *wrong = read_claims(app, claims);
     if (wrong != NULL)
         return app_usage(app, "%s", wrong);
-    job.user = new_user(app->ctx, job.name);
-    wrong = apply_claims(app, job.user);
-    if (wrong != NULL)
-        return app_usage(app, "%s", wrong);
-    enum op_err err = app_read(app, check_name_free, &job);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    char *phc = NULL;
-    json_t *generated = json_make_object(app->ctx);
-    int status = cli_has(&app->line, "no-password") ? APP_OK : get_password(app, job.name, generated, &phc);
+    int status = check_new(app, &change);
+    if (status == APP_OK && !cli_has(&app->line, "no-password"))
+        status = get_password(app, change.username, generated, &change.phc);
     if (status != APP_OK)
         return status;
-    err = app_write(app, KV_USERS, insert_user, &job);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    if (phc != NULL)
-        status = store_password(app, job.user->user_id, job.name, phc);
-    json_t *object = user_full(app->ctx, job.user);
+    operate_user_add(&job, &flow);
+    status = run_flow(app, change.username, &job, &flow);
+    if (status != APP_OK)
+        return status;
+    json_t *object = operate_user_json(app->ctx, job.user);
     json_object_update(object, generated);
-    const char *sentence = mem_printf(app->ctx, "user %s added (sub %s)%s", job.name, job.user->user_id,
-                                      phc == NULL ? ", without a password" : "");
-    return status != APP_OK ? status : say_secret(app, object, sentence);
-}
-
-/* --- password --- */
-
-static enum op_err find_user(struct kv_txn *txn, void *arg)
-{
-    struct user_job *job = arg;
-    return person_find(txn, job->app->ctx, job->name, &job->user);
-}
-
-/* The message to the person, held back in the outbox; NULL when there is none to send or no room. */
-static Rec__Message *hold_notice(struct app *app, const char *name)
-{
-    struct user_job job = {.app = app, .name = name};
-    if (app_read(app, find_user, &job) != OP_OK)
-        return NULL; /* what comes next says so */
-    Rec__Message *message = notice_password_changed(app->ctx, job.user, NULL, clock_now());
-    enum op_err err = message == NULL ? OP_OK : app_write(app, KV_OUTBOX, notice_hold_work, message);
-    if (err != OP_OK)
-        app_fail("nobody will be told by mail: the outbox is %s", op_err_name(err));
-    return err == OP_OK ? message : NULL;
-}
-
-static enum op_err settle_notice(struct kv_txn *txn, void *arg)
-{
-    return notice_settle_work(txn, arg, true);
-}
-
-static void let_notice_out(const struct app *app, Rec__Message *message)
-{
-    if (message != NULL && app_write(app, KV_OUTBOX, settle_notice, message) != OP_OK)
-        app_fail("the message to %s leaves a little later", message->mail->username);
-}
-
-static int run_password(struct app *app)
-{
-    const char *name = app->line.arguments[0], *user_id;
-    char *phc;
-    json_t *report = json_make_object(app->ctx);
-    int status = person_id(app, name, &user_id);
-    if (status == APP_OK)
-        status = get_password(app, name, report, &phc);
-    if (status != APP_OK)
-        return status;
-    Rec__Message *notice = hold_notice(app, name);
-    /* What takes power away goes first, so a crash leaves everyone signed out; and once more after the new
-     * password, for whoever signed in with the old one in between. */
-    enum op_err err = person_move_since(app, user_id, app_since());
-    if (err != OP_OK)
-        return fail_user(app, err, name);
-    status = store_password(app, user_id, name, phc);
-    if (status != APP_OK)
-        return status;
-    let_notice_out(app, notice);
-    int64_t since = app_since();
-    err = person_move_since(app, user_id, since);
-    if (err != OP_OK)
-        return fail_user(app, err, name);
-    json_set_string(report, "username", name);
-    json_set_string(report, "user_id", user_id);
-    status = person_end_everything(app, user_id, "signed_out", report);
-    app_wait_until(since);
-    const char *sentence = mem_printf(app->ctx, "password of %s changed; signed out everywhere", name);
-    return status != APP_OK ? status : say_secret(app, report, sentence);
+    return say_secret(app, object, mem_printf(app->ctx, "user %s added (sub %s)%s", change.username, job.user_id,
+                                              change.phc == NULL ? ", without a password" : ""));
 }
 
 /* --- list and show --- */
 
-struct list_job {
-    const void *ctx;
-    const char *after;
-    Rec__User **users;
-    size_t count;
-};
-
-static enum op_err list_users(struct kv_txn *txn, void *arg)
+static enum op_err list_part(struct kv_txn *txn, const void *ctx, const void *arg, const char *after, size_t limit,
+                             struct listing *ret)
 {
-    struct list_job *job = arg;
-    return users_list(txn, job->ctx, job->after, LIST_AT_ONCE, &job->users, &job->count);
+    enum op_err err = operate_users_list(txn, ctx, arg, after, limit, ret);
+    for (size_t i = 0; err == OP_OK && i < json_array_size(ret->items); i++) {
+        json_t *user = json_array_get(ret->items, i), *claims = json_object_get(user, "claims");
+        json_set(user, "name", json_object_get(claims, "name"));
+        json_set(user, "email", json_object_get(claims, "email"));
+        static const char *const not_shown[] = {"claims", "created_at", "updated_at", "since"};
+        for (size_t n = 0; n < sizeof not_shown / sizeof *not_shown; n++)
+            json_object_del(user, not_shown[n]);
+    }
+    return err;
 }
 
 static int run_list(struct app *app)
 {
     static const char *const columns[] = {"username", "user_id", "state", "name", "email", NULL};
-    json_t *array = json_make_array(app->ctx);
-    struct list_job job = {.ctx = app->ctx};
-    do {
-        enum op_err err = app_read(app, list_users, &job);
-        if (err != OP_OK)
-            return app_fail_store(err, "the list of users");
-        for (size_t i = 0; i < job.count; i++)
-            json_array_append(array, user_brief(app->ctx, job.users[i]));
-        if (job.count > 0)
-            job.after = job.users[job.count - 1]->user_id;
-    } while (job.count == LIST_AT_ONCE);
-    return app_list(app, array, columns);
+    const struct operate_users_filter all = {0};
+    return parts_list(app, list_part, &all, columns, "the list of users");
 }
+
+struct show_job {
+    const void *ctx;
+    const char *name;
+    json_t *shown;
+};
 
 static enum op_err show_user(struct kv_txn *txn, void *arg)
 {
-    struct user_job *job = arg;
-    Rec__Password *password;
-    Rec__Session **sessions;
-    enum op_err err = person_find(txn, job->app->ctx, job->name, &job->user);
+    struct show_job *job = arg;
+    Rec__User *user;
+    bool has_password;
+    struct listing sessions;
+    enum op_err err = operate_users_find(txn, job->ctx, job->name, &user);
+    if (err == OP_OK)
+        err = operate_users_has_password(txn, job->ctx, user->user_id, &has_password);
+    if (err == OP_OK)
+        err = operate_sessions_list(txn, job->ctx, user->user_id, NULL, SESSIONS_SHOWN_MAX, &sessions);
     if (err != OP_OK)
         return err;
-    err = credentials_get_password(txn, job->app->ctx, job->user->user_id, &password);
-    job->has_password = err == OP_OK || err == OP_DENIED;
-    return sessions_list_of_user(txn, job->app->ctx, job->user->user_id, NULL, LIST_AT_ONCE, &sessions, &job->session_count);
+    job->shown = operate_user_json(job->ctx, user);
+    json_set_bool(job->shown, "has_password", has_password);
+    json_set_int(job->shown, "sessions", (int64_t)json_array_size(sessions.items));
+    return OP_OK;
 }
 
 static int run_show(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0]};
+    struct show_job job = {.ctx = app->ctx, .name = app->line.arguments[0]};
     enum op_err err = app_read(app, show_user, &job);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    json_t *object = user_full(app->ctx, job.user);
-    json_set_bool(object, "has_password", job.has_password);
-    json_set_int(object, "sessions", (int64_t)job.session_count);
-    return app_show(app, object);
+    return err != OP_OK ? fail_user(app, err, job.name) : app_show(app, job.shown);
 }
 
-/* --- change, disable, enable --- */
+/* --- change, password, disable, enable --- */
 
-static enum op_err change_user(struct kv_txn *txn, void *arg)
+/* Runs the change of the account that the line names. Returns APP_OK, or an exit status after having said why. */
+static int change_user(const struct app *app, const struct operate_user_change *change, struct operate_user_job *ret)
 {
-    struct user_job *job = arg;
-    const char *username = cli_value(&job->app->line, "username");
-    enum op_err err = person_find(txn, job->app->ctx, job->name, &job->user);
-    if (err != OP_OK)
-        return err;
-    job->why = apply_claims(job->app, job->user);
-    if (job->why != NULL)
-        return OP_OK;
-    if (username != NULL)
-        job->user->username = mem_strdup(job->app->ctx, username);
-    job->user->has_updated_at = true;
-    job->user->updated_at = kv_now(txn);
-    err = users_update(txn, job->user);
-    if (err == OP_EXISTS)
-        job->why = mem_printf(job->app->ctx, "there is a user %s already", username);
+    struct operate_flow flow;
+    *ret = (struct operate_user_job){.ctx = app->ctx, .change = change};
+    int status = person_id(app, app->line.arguments[0], &ret->user_id);
+    if (status != APP_OK)
+        return status;
+    operate_user_change(ret, &flow);
+    return run_flow(app, app->line.arguments[0], ret, &flow);
+}
+
+static enum op_err show_claims(struct kv_txn *txn, void *arg)
+{
+    struct show_job *job = arg;
+    Rec__User *user;
+    enum op_err err = operate_users_find(txn, job->ctx, job->name, &user);
+    if (err == OP_OK)
+        job->shown = operate_user_claims_json(job->ctx, user);
     return err;
+}
+
+/* A claim to be removed that is not there is a slip. */
+static int check_removals(const struct app *app)
+{
+    struct show_job job = {.ctx = app->ctx, .name = app->line.arguments[0]};
+    size_t count;
+    char **names = cli_values(app->ctx, &app->line, "remove-claim", &count);
+    enum op_err err = count == 0 ? OP_OK : app_read(app, show_claims, &job);
+    if (err != OP_OK)
+        return fail_user(app, err, job.name);
+    for (size_t i = 0; i < count; i++)
+        if (json_object_get(job.shown, names[i]) == NULL)
+            return app_usage(app, "the user has no claim %s", names[i]);
+    return APP_OK;
 }
 
 static int run_change(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0]};
-    const char *username = cli_value(&app->line, "username");
-    const char *wrong = username == NULL ? NULL : username_problem(username);
+    json_t *claims = json_make_object(app->ctx);
+    struct operate_user_change change = {
+        .username = cli_value(&app->line, "username"), .claims = claims, .whole_claims = true};
+    struct operate_user_job job;
+    const char *wrong = read_claims(app, claims);
     if (wrong != NULL)
         return app_usage(app, "%s", wrong);
-    enum op_err err = app_write(app, KV_USERS, change_user, &job);
-    if (job.why != NULL)
-        return err == OP_EXISTS ? app_fail("%s", job.why) : app_usage(app, "%s", job.why);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    return app_say(app, user_full(app->ctx, job.user), "user %s changed", job.user->username);
+    int status = check_removals(app);
+    if (status == APP_OK)
+        status = change_user(app, &change, &job);
+    if (status != APP_OK)
+        return status;
+    return app_say(app, operate_user_json(app->ctx, job.user), "user %s changed", job.user->username);
 }
 
-static enum op_err set_disabled(struct kv_txn *txn, void *arg)
+struct notice_job {
+    const void *ctx;
+    const char *user_id;
+    Rec__Message *message; /* NULL: nobody is to be told */
+    bool happened;
+};
+
+static enum op_err write_notice(struct kv_txn *txn, void *arg)
 {
-    struct user_job *job = arg;
-    enum op_err err = person_find(txn, job->app->ctx, job->name, &job->user);
-    if (err != OP_OK)
-        return err;
-    job->user->has_disabled = true;
-    job->user->disabled = job->disable;
-    if (job->disable) {
-        job->user->has_since = true;
-        job->user->since = job->since;
-    }
-    return users_update(txn, job->user);
+    struct notice_job *job = arg;
+    Rec__User *user;
+    enum op_err err = users_get(txn, job->ctx, job->user_id, &user);
+    job->message = err == OP_OK ? notice_password_changed(job->ctx, user, NULL, clock_now()) : NULL;
+    return OP_OK; /* what comes next says what is wrong with the account */
+}
+
+static enum op_err settle_notice(struct kv_txn *txn, void *arg)
+{
+    const struct notice_job *job = arg;
+    return notice_settle_work(txn, job->message, job->happened);
+}
+
+/* The message to the person, held back in the outbox. */
+static void hold_notice(const struct app *app, struct notice_job *job)
+{
+    enum op_err err = app_read(app, write_notice, job);
+    if (err == OP_OK && job->message != NULL)
+        err = app_write(app, KV_OUTBOX, notice_hold_work, job->message);
+    if (err == OP_OK)
+        return;
+    app_fail("nobody will be told by mail: the outbox is %s", op_err_name(err));
+    job->message = NULL;
+}
+
+static void let_notice_out(const struct app *app, struct notice_job *job, bool happened)
+{
+    job->happened = happened;
+    if (job->message != NULL && app_write(app, KV_OUTBOX, settle_notice, job) != OP_OK)
+        app_fail("the message to %s leaves a little later", job->message->mail->username);
+}
+
+static int run_password(struct app *app)
+{
+    const char *name = app->line.arguments[0], *user_id;
+    json_t *report = json_make_object(app->ctx);
+    struct operate_user_change change = {0};
+    struct operate_user_job job;
+    int status = person_id(app, name, &user_id);
+    if (status == APP_OK)
+        status = get_password(app, name, report, &change.phc);
+    if (status != APP_OK)
+        return status;
+    struct notice_job notice = {.ctx = app->ctx, .user_id = user_id};
+    hold_notice(app, &notice);
+    status = change_user(app, &change, &job);
+    if (status == APP_OK || !job.is_begun)
+        let_notice_out(app, &notice, status == APP_OK);
+    if (status != APP_OK)
+        return status;
+    json_set_string(report, "username", name);
+    json_set_string(report, "user_id", user_id);
+    return say_secret(app, show_end(&job, report),
+                      mem_printf(app->ctx, "password of %s changed; signed out everywhere", name));
 }
 
 static int run_disable(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0], .disable = true, .since = app_since()};
-    enum op_err err = app_write(app, KV_USERS, set_disabled, &job);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    json_t *object = user_full(app->ctx, job.user);
-    int status = person_end_everything(app, job.user->user_id, "signed_out", object);
-    app_wait_until(job.since);
+    const struct operate_user_change change = {.disable = true};
+    struct operate_user_job job;
+    int status = change_user(app, &change, &job);
     if (status != APP_OK)
         return status;
-    return app_say(app, object, "user %s disabled; signed out everywhere", job.user->username);
+    return app_say(app, show_end(&job, operate_user_json(app->ctx, job.user)),
+                   "user %s disabled; signed out everywhere", job.user->username);
 }
 
 static int run_enable(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0]};
-    enum op_err err = app_write(app, KV_USERS, set_disabled, &job);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    return app_say(app, user_full(app->ctx, job.user), "user %s enabled", job.user->username);
+    const struct operate_user_change change = {.enable = true};
+    struct operate_user_job job;
+    int status = change_user(app, &change, &job);
+    if (status != APP_OK)
+        return status;
+    return app_say(app, operate_user_json(app->ctx, job.user), "user %s enabled", job.user->username);
 }
 
 /* --- remove --- */
 
-struct remove_job {
-    const void *ctx;
-    const char *user_id;
-};
-
-static enum op_err delete_password(struct kv_txn *txn, void *arg)
-{
-    const struct remove_job *job = arg;
-    enum op_err err = credentials_delete_password(txn, job->user_id);
-    return err == OP_ABSENT ? OP_OK : err;
-}
-
-static enum op_err delete_consents(struct kv_txn *txn, void *arg)
-{
-    const struct remove_job *job = arg;
-    Rec__Consent **consents;
-    size_t count;
-    enum op_err err = consents_list_of_user(txn, job->ctx, job->user_id, NULL, CONSENTS_AT_MOST, &consents, &count);
-    for (size_t i = 0; err == OP_OK && i < count; i++)
-        err = consents_delete(txn, job->user_id, consents[i]->client_id);
-    return err;
-}
-
-static enum op_err delete_user(struct kv_txn *txn, void *arg)
-{
-    const struct remove_job *job = arg;
-    return users_delete(txn, job->user_id);
-}
-
-/* Disabled first, while it can still be found by name; the record itself last, so that a removal that was cut
- * short is simply done again. A record of a newer version cannot be disabled, only deleted. */
 static int run_remove(struct app *app)
 {
-    struct user_job job = {.app = app, .name = app->line.arguments[0], .disable = true, .since = app_since()};
-    struct remove_job remove = {.ctx = app->ctx};
-    int status = person_id(app, job.name, &remove.user_id);
+    const char *name = app->line.arguments[0];
+    struct operate_user_job job = {.ctx = app->ctx};
+    struct operate_flow flow;
+    int status = person_id(app, name, &job.user_id);
     if (status != APP_OK)
         return status;
-    enum op_err err = app_write(app, KV_USERS, set_disabled, &job);
-    if (err != OP_OK && err != OP_DENIED && err != OP_BROKEN)
-        return fail_user(app, err, job.name);
+    operate_user_remove(&job, &flow);
+    enum op_err err = operate_flow_wait(app->kv, &flow);
+    if (err != OP_OK)
+        return fail_user(app, err, name);
     json_t *object = json_make_object(app->ctx);
-    json_set_string(object, "username", job.name);
-    json_set_string(object, "user_id", remove.user_id);
-    err = app_write(app, KV_CREDENTIALS, delete_password, &remove);
-    if (err != OP_OK)
-        return app_fail_store(err, mem_printf(app->ctx, "the password of %s", job.name));
-    status = person_end_everything(app, remove.user_id, "revoked", object);
-    if (status != APP_OK)
-        return status;
-    err = app_write(app, KV_SESSIONS, delete_consents, &remove);
-    if (err == OP_OK)
-        err = app_write(app, KV_USERS, delete_user, &remove);
-    if (err != OP_OK)
-        return fail_user(app, err, job.name);
-    return app_say(app, object, "user %s removed", job.name);
+    json_set_string(object, "username", name);
+    json_set_string(object, "user_id", job.user_id);
+    return app_say(app, show_end(&job, object), "user %s removed", name);
 }
 
 /* --- the table --- */

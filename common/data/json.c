@@ -72,17 +72,49 @@ static bool is_too_deep(struct bytes text)
     return false;
 }
 
-enum op_err json_read(const void *ctx, struct bytes text, json_t **ret)
+static enum op_err load(const void *ctx, struct bytes text, json_t **ret, json_error_t *ret_error)
 {
     if (text.len > SIZE_MAX_BYTES || is_too_deep(text))
         return OP_TOO_LARGE;
     if (text.len == 0)
         return OP_INVALID;
-    json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, ret_error);
     if (value == NULL)
         return OP_INVALID;
     *ret = json_own(ctx, value);
     return OP_OK;
+}
+
+enum op_err json_read(const void *ctx, struct bytes text, json_t **ret)
+{
+    return load(ctx, text, ret, NULL);
+}
+
+/* What jansson says ends with "near '...'", which may repeat a value: only a name that is there twice is kept. */
+static void explain(const void *ctx, const json_error_t *error, const char **ret_why, const char **ret_member)
+{
+    const char *near = strstr(error->text, " near '");
+    if (json_error_code(error) == json_error_duplicate_key && near != NULL) {
+        const char *name = near + strlen(" near '");
+        name += *name == '"';
+        *ret_member = mem_strndup(ctx, name, strcspn(name, "\"\\'"));
+        *ret_why = "is there more than once";
+        return;
+    }
+    size_t len = near != NULL ? (size_t)(near - error->text) : strlen(error->text);
+    *ret_why = mem_printf(ctx, "line %d, column %d: %.*s", error->line, error->column, (int)len, error->text);
+}
+
+enum op_err json_read_explained(const void *ctx, struct bytes text, json_t **ret, const char **ret_why,
+                                const char **ret_member)
+{
+    json_error_t error = {.text = "nothing is there"};
+    enum op_err err = load(ctx, text, ret, &error);
+    if (err == OP_TOO_LARGE)
+        *ret_why = mem_printf(ctx, "more than %d bytes, or more than %d deep", SIZE_MAX_BYTES, DEPTH_MAX);
+    else if (err != OP_OK)
+        explain(ctx, &error, ret_why, ret_member);
+    return err;
 }
 
 json_t *json_make_object(const void *ctx)

@@ -11,6 +11,11 @@
  * OP_INVALID, OP_TOO_LARGE. */
 must_check enum op_err json_read(const void *ctx, struct bytes text, json_t **ret);
 
+/* The same, and in words what is wrong (no value is repeated in them): *ret_why is part of a sentence, owned by ctx;
+ * *ret_member is the name that an object has twice, owned by ctx, and *ret_why then stands after it; else it is left. */
+must_check enum op_err json_read_explained(const void *ctx, struct bytes text, json_t **ret, const char **ret_why,
+                                           const char **ret_member);
+
 /* Hands one reference of value to ctx. Returns value; aborts when value is NULL (out of memory). */
 json_t *json_own(const void *ctx, json_t *value);
 

@@ -53,15 +53,21 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
         http_reply(req, 401, NULL, bytes_of(NULL));
         return;
     }
+    reply_bearer_scope_error(req, error, NULL);
+}
+
+void reply_bearer_scope_error(struct http_request *req, const struct oauth_error *error, const char *scope)
+{
     const char *name = oauth_error_name(error->code);
-    int status = oauth_error_status(error->code);
-    log_refusal(req, "request_refused", name, error->description);
+    struct buf challenge = buf_make(req);
+    buf_printf(&challenge, "Bearer realm=\"partita\", error=\"%s\"", name);
     if (error->description != NULL)
-        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\", error_description=\"%s\"",
-                        name, error->description);
-    else
-        http_set_fieldf(req, "WWW-Authenticate", "Bearer realm=\"partita\", error=\"%s\"", name);
-    send_error(req, status, name, error->description);
+        buf_printf(&challenge, ", error_description=\"%s\"", error->description);
+    if (scope != NULL && error->code == OAUTH_INSUFFICIENT_SCOPE)
+        buf_printf(&challenge, ", scope=\"%s\"", scope);
+    log_refusal(req, "request_refused", name, error->description);
+    http_set_field(req, "WWW-Authenticate", buf_string(&challenge));
+    send_error(req, oauth_error_status(error->code), name, error->description);
 }
 
 void reply_later(struct http_request *req, unsigned seconds, const char *description)

@@ -12,6 +12,8 @@ void reply_oauth_error(struct http_request *req, const struct oauth_error *error
 /* RFC 6750 §3: 401 (invalid_token or no token) or 403, WWW-Authenticate: Bearer. error may be NULL:
  * no authentication information was sent. */
 void reply_bearer_error(struct http_request *req, const struct oauth_error *error);
+/* The same for a caller that has to come back with this scope (RFC 6750 §3.1), when it is insufficient_scope. */
+void reply_bearer_scope_error(struct http_request *req, const struct oauth_error *error, const char *scope);
 /* 503 temporarily_unavailable with Retry-After. */
 void reply_later(struct http_request *req, unsigned seconds, const char *description);
 /* For OP_BUSY, OP_FULL, OP_BROKEN of the store: 503 with Retry-After (500 for OP_BROKEN), JSON body

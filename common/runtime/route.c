@@ -114,6 +114,8 @@ const char *route_caller_text(enum route_caller caller)
         return "holders of a token";
     case CALLER_ANYONE:
         return "everybody";
+    case CALLER_ADMINISTRATOR:
+        return "clients that administer";
     case CALLER_OPERATOR:
         return "the operator, on the server's socket";
     }

@@ -9,6 +9,7 @@ enum route_caller {
     CALLER_CLIENT,   /* a client that authenticates, as it is registered */
     CALLER_BEARER,   /* who sends a bearer token */
     CALLER_ANYONE,   /* any program, unauthenticated */
+    CALLER_ADMINISTRATOR, /* a client to which the operator gave power over a noun */
     CALLER_OPERATOR, /* who reaches the socket itself, behind the balancer */
 };
 enum route_cors {

@@ -15,7 +15,7 @@ def opctl(place, *words, secret=None):
 
 
 def make(place, playground):
-    """{user, client, playground_client_id, initial_access_token}; those of the first run when there are any."""
+    """{user, client, playground_client_id, initial_access_token, admin}; those of the first run when there are any."""
     if os.path.exists(place.demo_json):
         with open(place.demo_json, encoding="utf-8") as file:
             demo = json.load(file)
@@ -24,6 +24,9 @@ def make(place, playground):
         keep(place, demo)
     if "initial_access_token" not in demo:  # made by an earlier version
         demo["initial_access_token"] = make_token(place)
+        keep(place, demo)
+    if "admin" not in demo:
+        demo["admin"] = make_admin(place)
         keep(place, demo)
     if demo["playground"] != playground:
         opctl(place, "client", "change", demo["playground_client_id"], "--redirect-uri", playground + "/",
@@ -43,6 +46,13 @@ def make_token(place):
     """Lets whoever has it register clients."""
     return opctl(place, "registration-token", "add", "--note", "demonstration", "--uses", "unlimited",
                  "--expires", "never")["initial_access_token"]
+
+
+def make_admin(place):
+    """A client that may do everything at the administration API."""
+    client = opctl(place, "client", "add", "--name", "Administration", "--grant", "client_credentials",
+                   "--admin", "users clients consents sessions families registration-tokens keys")
+    return {name: client[name] for name in ("client_id", "client_secret")}
 
 
 def make_anew(place, playground):

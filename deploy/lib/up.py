@@ -185,7 +185,8 @@ def check_settings(place, args):
 
 def up_json(place, args, fleet, made, playground, ca_file):
     data = {"issuer": args.issuer, "ca_file": ca_file, "playground": playground, "user": made["user"], "client": made["client"],
-            "playground_client_id": made["playground_client_id"], "initial_access_token": made["initial_access_token"], "state_dir": place.state, "runtime_dir": place.runtime,
+            "playground_client_id": made["playground_client_id"], "initial_access_token": made["initial_access_token"],
+            "admin": made["admin"], "state_dir": place.state, "runtime_dir": place.runtime,
             "opctl": place.opctl(), "pid": os.getpid(), "servers": fleet.describe()}
     with open(os.open(place.up_json + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(data, file, indent=2)
@@ -198,6 +199,8 @@ def tell(args, made, playground, ca_file, place):
     print(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
           f"  sign in as   {user['username']}  with the password  {user['password']}\n"
           f"  register     clients at {args.issuer}/register  with the initial access token  {made['initial_access_token']}\n"
+          f"  administer   {args.issuer}/admin/v1  as the client  {made['admin']['client_id']}  with the secret  "
+          f"{made['admin']['client_secret']}\n"
           f"  operator     {shlex.join(place.opctl())} --help")
     if ca_file:
         print(f"  trust        {ca_file}  (the local certificate authority)")

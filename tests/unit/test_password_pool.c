@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "password_pool.h"
+#include "runtime/password_pool.h"
 
 static const struct password_cost CHEAP = {.memory_kib = 64, .iterations = 1, .lanes = 1};
 static const struct password_cost DEARER = {.memory_kib = 128, .iterations = 1, .lanes = 1};
@@ -229,11 +229,23 @@ static void stopping_drops_what_waits(void **state)
     assert_int_equal(answer.count, 0);
 }
 
+static void a_password_may_just_be_hashed(void **state)
+{
+    struct fixture *f = *state;
+    struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 4, CHEAP);
+    struct answer answer = run(f, pool, &(struct password_job){.new_password = "quite new"});
+    assert_int_equal(answer.result, OP_OK);
+    assert_int_equal(password_verify("quite new", answer.new_phc, CHEAP), OP_OK);
+    assert_int_equal(password_verify("correct", answer.new_phc, CHEAP), OP_MISMATCH);
+    talloc_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(passwords_are_judged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_password_is_hashed_only_after_the_old_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_password_may_just_be_hashed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stale_hash_is_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(an_imported_hash_is_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(what_bcrypt_cannot_tell_is_not_hashed, setup, teardown),

