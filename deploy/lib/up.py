@@ -53,8 +53,10 @@ def arguments():
     args.listen = args.listen or ("127.0.0.1:8443" if secure else "127.0.0.1:8080")
     for option in ("listen", "playground_listen"):
         host, colon, port = getattr(args, option).rpartition(":")
-        if not colon or not port.isdigit() or not host:
+        if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535 or not host:
             parser.error(f"--{option.replace('_', '-')} is ADDRESS:PORT, for example 127.0.0.1:8080")
+    if args.listen.rpartition(":")[2] == args.playground_listen.rpartition(":")[2]:
+        parser.error("--playground-listen: the playground is a site of its own and needs another port than --listen")
     args.issuer = (args.issuer or f"{'https' if secure else 'http'}://localhost:{args.listen.rpartition(':')[2]}").rstrip("/").lower()
     parts = urlsplit(args.issuer)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
@@ -64,9 +66,11 @@ def arguments():
         if name not in SERVERS or not 1 <= count <= 64:
             parser.error(f"--instances: a server is one of {', '.join(SERVERS)}, and N is 1 to 64")
     args.settings = split_pairs(parser, args.settings, "--set SERVER.OPTION=VALUE")
-    for name, _ in args.settings:
+    for name, value in args.settings:
         if name in OURS:
             parser.error(f"--set {name}: {OURS[name]} decides that")
+        if not (name + value).isprintable():
+            parser.error(f"--set {name.split()[0]}: a setting is one line")
     return args
 
 
@@ -195,7 +199,6 @@ def up_json(place, args, fleet, made, playground, ca_file):
 
 def tell(args, made, playground, ca_file, place):
     user = made["user"]
-    issuer_port, play_port = (urlsplit(url).port or (443 if url.startswith("https") else 80) for url in (args.issuer, playground))
     print(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
           f"  sign in as   {user['username']}  with the password  {user['password']}\n"
           f"  register     clients at {args.issuer}/register  with the initial access token  {made['initial_access_token']}\n"
@@ -204,8 +207,18 @@ def tell(args, made, playground, ca_file, place):
           f"  operator     {shlex.join(place.opctl())} --help")
     if ca_file:
         print(f"  trust        {ca_file}  (the local certificate authority)")
-    print(f"\nFrom another machine:  ssh -L {issuer_port}:localhost:{issuer_port} -L {play_port}:localhost:{play_port} "
-          f"{os.uname().nodename}\n", flush=True)
+    print(elsewhere(args, playground), flush=True)
+
+
+def elsewhere(args, playground):
+    """What brings the addresses that are this machine's own to another one's browser."""
+    words = []
+    for url, listen in ((args.issuer, args.listen), (playground, args.playground_listen)):
+        parts = urlsplit(url)
+        if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            words += ["-L", f"{port}:localhost:{listen.rpartition(':')[2]}"]
+    return f"\nFrom another machine:  ssh {' '.join(words)} {os.uname().nodename}\n" if words else ""
 
 
 def playground_origin(args):

@@ -114,7 +114,8 @@ def test_a_place_that_others_cannot_enter_is_refused(tmp_path):
 @pytest.mark.parametrize("words", [
     ["--listen", "8080"], ["--issuer", "ftp://x"], ["--issuer", "https://x/path"], ["--instances", "op-token"], ["--instances", "op-nobody=2"],
     ["--instances", "op-token=0"], ["--set", "novalue"], ["--tls-cert", "/x"], ["--dir", "/tmp/a b"], ["--dir", "/tmp/a;b"],
-    ["--set", "all.issuer=https://other.example"], ["--set", "all.state_dir=/tmp"],
+    ["--listen", "127.0.0.1:99999"], ["--listen", "127.0.0.1:0"], ["--playground-listen", "127.0.0.1:8080"],
+    ["--set", "all.name=a\n[op-token]"], ["--set", "all.issuer=https://other.example"], ["--set", "all.state_dir=/tmp"],
 ], ids=" ".join)
 def test_wrong_words_are_refused(words):
     done = up("--built", BUILD, *words)
@@ -143,11 +144,28 @@ def test_a_certificate_that_nginx_cannot_use_is_one_sentence(place):
     (["--issuer", "https://login.example.org"], "http://localhost:8081"),  # somebody else ends TLS in front of us
 ], ids=str)
 def test_the_playground_has_an_origin_that_its_certificate_fits(words, origin):
-    code = ("import sys; sys.path.insert(0, sys.argv[1]); sys.argv[1:2] = ['--source', '.']; import up; "
-            "print(up.playground_origin(up.arguments()))")
+    assert of_arguments("up.playground_origin(args)", words) == origin
+
+
+def of_arguments(expression, words):
+    """What up.py makes of its arguments."""
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); sys.argv[1:2] = ['--source', '.']; import up; args = up.arguments(); "
+            f"print({expression})")
     done = subprocess.run([sys.executable, "-B", "-c", code, os.path.join(ROOT, "deploy/lib"), *words], capture_output=True,
                           text=True, check=True)
-    assert done.stdout.strip() == origin
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("words, line", [
+    ([], "ssh -L 8080:localhost:8080 -L 8081:localhost:8081 "),
+    (["--tls", "--playground-listen", "127.0.0.1:9000"], "ssh -L 8443:localhost:8443 -L 9000:localhost:9000 "),
+    (["--issuer", "https://localhost", "--tls"], "ssh -L 443:localhost:8443 -L 8081:localhost:8081 "),
+    (["--issuer", "https://login.example.org"], "ssh -L 8081:localhost:8081 "),  # the issuer has a name of its own
+    (["--issuer", "https://login.example.org", "--tls"], ""),
+], ids=str)
+def test_the_line_for_a_browser_elsewhere(words, line):
+    said = of_arguments("up.elsewhere(args, up.playground_origin(args))", words)
+    assert said.startswith("From another machine:  " + line) if line else said == ""
 
 
 # --- Ctrl-C: (how far it is, the file that shows it); in the programs `up` finds, apt-get and ninja take for ever ---
