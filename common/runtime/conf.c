@@ -30,10 +30,18 @@ static void problem(struct reader *r, const char *what)
     buf_printf(&r->problems, "%s:%u: %s\n", r->source->path, r->number, what);
 }
 
-static void unknown(struct reader *r, const char *section, const char *name)
+static void unknown(struct reader *r, const char *what)
 {
-    buf_printf(r->source->unknown_is_error ? &r->problems : &r->warnings, "%s:%u: [%s] has no setting \"%s\"\n",
-               r->source->path, r->number, section, name);
+    buf_printf(r->source->unknown_is_error ? &r->problems : &r->warnings, "%s:%u: %s\n", r->source->path, r->number,
+               what);
+}
+
+static bool is_program(const struct reader *r, const char *section)
+{
+    const char *const *program = r->source->programs;
+    while (program != NULL && *program != NULL && strcmp(*program, section) != 0)
+        program++;
+    return program == NULL || *program != NULL;
 }
 
 static const struct conf_item *find_item(const struct conf_section *section, struct bytes name)
@@ -49,7 +57,7 @@ static void set_from_file(struct reader *r, size_t section, const char *name, co
     const struct conf_item *item = find_item(&r->sections[section], bytes_of(name));
     if (item == NULL) {
         if (!r->sections[section].foreign)
-            unknown(r, r->sections[section].name, name);
+            unknown(r, mem_printf(r->ctx, "[%s] has no setting \"%s\"", r->sections[section].name, name));
         return;
     }
     unsigned *line = &r->seen[section][item - r->sections[section].items];
@@ -67,9 +75,14 @@ static int on_setting(void *arg, const char *section, const char *name, const ch
     r->accounted = true;
     if (section[0] == '\0')
         problem(r, "a setting before the first [section]");
+    bool ours = section[0] == '\0';
     for (size_t i = 0; i < r->section_count; i++)
-        if (strcmp(section, r->sections[i].name) == 0)
+        if (strcmp(section, r->sections[i].name) == 0) {
             set_from_file(r, i, name, value);
+            ours = true;
+        }
+    if (!ours && !is_program(r, section))
+        unknown(r, mem_printf(r->ctx, "[%s] is the section of no program", section));
     return 1;
 }
 

@@ -47,7 +47,8 @@ struct conf_source {
     const char *path;
     char *const *overrides; /* "NAME=VALUE" or "SECTION.NAME=VALUE", applied last; reported as "--set NAME" */
     size_t override_count;
-    bool unknown_is_error;  /* a setting the tables do not know is a problem (--check-config), else a warning */
+    bool unknown_is_error;  /* what is not known is a problem (--check-config), else a warning: a setting of ours, */
+    const char *const *programs; /* and a section of none of these, NULL-terminated; NULL: any name may be one */
 };
 
 /* Reads the file into the targets of the given sections; settings not in the file get their

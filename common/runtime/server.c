@@ -67,7 +67,7 @@ static int configure(struct server *server)
     struct conf_section sections[3] = {SETTINGS_SECTION, {d->name, d->conf, d->conf_count, false}};
     if (d->foreign_conf != NULL)
         sections[2] = *d->foreign_conf;
-    struct conf_source source = {args->config, args->overrides, args->override_count, check};
+    struct conf_source source = {args->config, args->overrides, args->override_count, check, SETTINGS_PROGRAMS};
     char *problems, *warnings;
     enum op_err err = conf_read(server, &source, sections, d->foreign_conf == NULL ? 2 : 3, &problems, &warnings);
     fputs(problems, stderr);

@@ -170,4 +170,7 @@ struct password_cost settings_password_cost(void)
     };
 }
 
+const char *const SETTINGS_PROGRAMS[] = {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management",
+                                         "op-async", NULL};
+
 const struct conf_section SETTINGS_SECTION = {"all", ITEMS, sizeof ITEMS / sizeof *ITEMS, false};

@@ -45,5 +45,8 @@ extern struct settings settings;
 /* What a new password hash is to cost: op-auth and opctl must agree. */
 struct password_cost settings_password_cost(void);
 
+/* Whose sections the file may have beside [all]; NULL-terminated. */
+extern const char *const SETTINGS_PROGRAMS[];
+
 /* The section for conf_read. */
 extern const struct conf_section SETTINGS_SECTION;

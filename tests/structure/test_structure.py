@@ -137,6 +137,13 @@ def test_functions_stay_readable():
     assert long == []
 
 
+def test_every_server_may_have_a_section_in_the_configuration():
+    with open(os.path.join(ROOT, "common/runtime/settings.c"), encoding="utf-8") as file:
+        programs = re.findall(r'"(op-\w+)"', file.read().split("SETTINGS_PROGRAMS[] = {")[1].split("}")[0])
+    assert sorted(programs) == sorted(name for name in os.listdir(ROOT) if os.path.exists(os.path.join(ROOT, name, "main.c"))
+                                      and name != "opctl")
+
+
 def test_the_folders_and_files_that_ARCHITECTURE_names_are_there():
     with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
         rows = [line for line in file if line.startswith("| `")]

@@ -149,7 +149,8 @@ static enum op_err read_text(void *ctx, struct bytes text, bool unknown_is_error
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text.data, text.len), text.len);
     close(fd);
-    struct conf_source source = {path, overrides, override_count, unknown_is_error};
+    static const char *const programs[] = {"theirs", "also-theirs", NULL};
+    struct conf_source source = {path, overrides, override_count, unknown_is_error, programs};
     enum op_err err = conf_read(ctx, &source, SECTIONS, 1, problems, warnings);
     unlink(path);
     /* without the path: what a row of a table can name */
@@ -170,6 +171,8 @@ static void every_bad_line_is_named(void **state)
         {"[ours]\r\nnumber = 8\r\n", ""},
         {"# a comment\n; another\n\n[ours] \n  # indented\nnumber = 8", ""},
         {"[theirs]\nnumber = x\nwhatever = 1\n[ours]\nnumber = 8\n", ""},
+        {"[theres]\nnumber = x\n[also-theirs]\nx = y\n[Ours]\nnumber = 8\n",
+         ":2: [theres] is the section of no program\n:6: [Ours] is the section of no program\n"},
         {"[ours]\nnumber = x\n\nduration = 5\n",
          ":2: number: \"x\" is not a number of things, -5 to 100\n"
          ":4: duration: \"5\" is not a duration such as 60s, 10min, 12h, 30d or 1y, 1s to 1y\n"},
@@ -213,9 +216,10 @@ static void a_newer_file_only_warns_at_start(void **state)
     (void)state;
     void *ctx = mem_root("test");
     char *problems, *warnings;
-    struct bytes text = bytes_of("[ours]\nfuture = 1\nnumber = 9\n");
+    struct bytes text = bytes_of("[ours]\nfuture = 1\nnumber = 9\n[op-future]\nx = 1\n");
     assert_int_equal(read_text(ctx, text, false, NULL, 0, &problems, &warnings), OP_OK);
     assert_non_null(strstr(warnings, ":2: [ours] has no setting \"future\"\n"));
+    assert_non_null(strstr(warnings, ":5: [op-future] is the section of no program\n"));
     assert_int_equal(got.number, 9);
     assert_int_equal(got.duration, 600);
     talloc_free(ctx);
