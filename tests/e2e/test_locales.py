@@ -126,7 +126,7 @@ def test_a_name_that_is_also_html(partita_odd):
     """What others wrote is text on every page."""
     nasty = '<img src=x onerror=alert(1)> {site.name} {{t:x}} "\'&'
     visitor = Visitor(partita_odd, new_user(partita_odd, "name=" + nasty))
-    client = partita_odd.add_client(nasty, CALLBACK, "--client-uri", "https://nasty.example/?\"<&")
+    client = partita_odd.add_client(nasty, CALLBACK, "--client-uri", "https://nasty.example/?'&lt;")
     client["redirect_uris"] = [CALLBACK]
     steps = [visitor.ask(client), visitor.fill_in(visitor.ask(client)), visitor.ask(client, prompt="select_account")]
     visitor.decide(steps[1], "allow")
