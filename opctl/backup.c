@@ -23,8 +23,8 @@ enum { FAMILIES_AT_ONCE = 256 };
 /* The order in which environments are looked at, the reverse of that in which servers write them (ARCHITECTURE.md,
  * "Backup"): what leans on another comes first, so that all it leans on, written before it, is in the later one; and
  * what takes power away, written first, is in the copy whenever its consequences are. */
-static const enum kv_env ORDER[] = {KV_TOKENS, KV_SESSIONS, KV_OUTBOX, KV_CREDENTIALS,
-                                    KV_USERS,  KV_CLIENTS,  KV_JWKS,   KV_KEYS};
+static const enum kv_env ORDER[] = {KV_TOKENS,  KV_SESSIONS, KV_CREDENTIALS, KV_USERS,
+                                    KV_CLIENTS, KV_OUTBOX,   KV_JWKS,        KV_KEYS};
 enum { ORDER_COUNT = sizeof ORDER / sizeof *ORDER };
 
 struct backup {

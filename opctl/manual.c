@@ -15,7 +15,7 @@ static const char HEAD[] =
     "opctl reads and changes what the servers of Partita share: users, clients, signing keys, sessions, tokens and "
     "consents. It works on the environments themselves, opens for writing only those that a command changes, and needs "
     "no server to run. What it changes holds from the servers' next request on.\n.PP\n"
-    "Run it as root, or as the user opctl, who is in every group of sysusers.d; init needs root.\n.PP\n"
+    "Run it as root, or as the user opctl, who is in every group of sysusers.d; init and restore need root.\n.PP\n"
     "Passwords are typed twice at the terminal, or are the first line of standard input; never an argument. "
     "Secrets are shown once, when they are made: only hashes are stored.\n";
 
