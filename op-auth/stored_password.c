@@ -34,6 +34,7 @@ enum op_err stored_password_replace(struct kv_txn *txn, void *arg)
     enum op_err err = read_same(txn, scratch, stored->user_id, stored->old_phc, &password);
     if (err == OP_OK) {
         password->phc = mem_strdup(scratch, stored->new_phc);
+        password->has_imported = password->imported = false;
         password->has_changed_at = true;
         password->changed_at = kv_now(txn);
         err = credentials_put_password(txn, password);

@@ -7,6 +7,7 @@
 #include "consent.h"
 #include "deploy.h"
 #include "family.h"
+#include "import.h"
 #include "init.h"
 #include "key.h"
 #include "manual.h"
@@ -28,6 +29,7 @@ static const struct cli_option COMMON_OPTIONS[] = {
 static const struct cli_command *const TABLES[] = {
     INIT_COMMANDS,
     USER_COMMANDS,
+    IMPORT_COMMANDS,
     CLIENT_COMMANDS,
     REGISTRATION_TOKEN_COMMANDS,
     KEY_COMMANDS,

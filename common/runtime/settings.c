@@ -136,6 +136,9 @@ static const struct conf_item ITEMS[] = {
      "Memory of one argon2id hash. A password hashed at another cost is hashed anew at its next sign-in."},
     {"password_iterations", CONF_NUMBER, "2", 1, 64, "passes", &settings.password_iterations,
      "Passes of argon2id over that memory."},
+    {"imported_password_memory", CONF_SIZE, "64MiB", MIB, 1024 * MIB, "bytes", &settings.imported_password_memory,
+     "The most memory that an imported password hash (argon2) may ask for; op-auth needs as much for each of its "
+     "password_threads."},
     {"custom_scopes", CONF_LIST, "", 0, 100, NULL, &settings.custom_scopes,
      "The operator's own scopes and the claims they release, each written SCOPE:CLAIM[:CLAIM...].", NULL, check_scopes},
     {"locales", CONF_LIST, "en de", 1, 50, NULL, &settings.locales,

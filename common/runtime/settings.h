@@ -27,6 +27,7 @@ struct settings {
     const char *password_acr;             /* acr of a session that a password began */
     int64_t password_memory;              /* bytes of one argon2id hash */
     int64_t password_iterations;
+    int64_t imported_password_memory;     /* bytes that a hash of another provider may ask for */
     struct conf_list custom_scopes;       /* SCOPE:CLAIM[:CLAIM...] beside the standard ones, e.g. groups:groups */
     struct conf_list locales;             /* languages offered, the first is the default */
     bool allow_plain_pkce;

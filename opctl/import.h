@@ -1,0 +1,5 @@
+#pragma once
+/* opctl import: users of another provider, with their password hashes. */
+#include "cli.h"
+
+extern const struct cli_command IMPORT_COMMANDS[];
