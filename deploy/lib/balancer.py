@@ -1,6 +1,7 @@
 """nginx in front, and the certificate it shows."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -52,7 +53,8 @@ def answers(listen):
 def start(place):
     log = open(os.path.join(place.logs, "nginx.log"), "ab")
     return subprocess.Popen(["nginx", "-e", os.path.join(place.logs, "nginx-error.log"), "-c", place.at("nginx", "nginx.conf"),
-                             "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                             "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                            preexec_fn=lambda: ending.die_with_parent(signal.SIGQUIT))
 
 
 def check_port_free(listen, option):

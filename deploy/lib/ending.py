@@ -1,10 +1,12 @@
 """Ctrl-C and its like. They are noted when they come and obeyed between two steps and while a command runs, never in the
 middle of something: what was begun is known, so it can be ended."""
+import ctypes
 import os
 import signal
 import subprocess
 import time
 
+PR_SET_PDEATHSIG = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 asked = []
 
@@ -36,6 +38,11 @@ def pass_on(pid):
             signal.signal(number, to_both)
     if asked:
         os.kill(pid, signal.SIGTERM)
+
+
+def die_with_parent(number):
+    """In a child, last before it executes its program: the kernel sends it this signal when its parent is gone, however."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def fork():

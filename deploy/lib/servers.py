@@ -222,6 +222,7 @@ def become(user, groups, listener, log, environment, command):
     os.setuid(user.pw_uid)
     os.chdir("/")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    ending.die_with_parent(signal.SIGTERM)
     environment["LISTEN_PID"] = str(os.getpid())
     os.execve(command[0], command, environment)
 

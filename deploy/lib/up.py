@@ -197,17 +197,25 @@ def up_json(place, args, fleet, made, playground, ca_file):
     os.replace(place.up_json + ".new", place.up_json)
 
 
-def tell(args, made, playground, ca_file, place):
+def tell(text):
+    """To whoever still listens: people look at the first lines and close the pipe."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
+
+
+def tell_ready(args, made, playground, ca_file, place):
     user = made["user"]
-    print(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
+    tell(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
           f"  sign in as   {user['username']}  with the password  {user['password']}\n"
           f"  register     clients at {args.issuer}/register  with the initial access token  {made['initial_access_token']}\n"
           f"  administer   {args.issuer}/admin/v1  as the client  {made['admin']['client_id']}  with the secret  "
           f"{made['admin']['client_secret']}\n"
           f"  operator     {shlex.join(place.opctl())} --help")
     if ca_file:
-        print(f"  trust        {ca_file}  (the local certificate authority)")
-    print(elsewhere(args, playground), flush=True)
+        tell(f"  trust        {ca_file}  (the local certificate authority)")
+    tell(elsewhere(args, playground))
 
 
 def elsewhere(args, playground):
@@ -246,7 +254,7 @@ def serve(place, args, say, ready):
 
         def is_ready():
             describe()
-            tell(args, made, playground, ca_file, place)
+            tell_ready(args, made, playground, ca_file, place)
             ready()
         run(place, args, fleet, is_ready, describe)
     finally:
@@ -305,7 +313,7 @@ def main():
     os.umask(0o022)  # other users run what is made here; what is secret has a mode of its own
     place = Place(args.dir, args.source)
     def say(text):
-        print(f"up: {text}", flush=True)
+        tell(f"up: {text}")
     ending.listen()
     try:
         if args.stop:
