@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "operator/operate_users.h"
+#include "runtime/notice.h"
 #include "runtime/server.h"
 #include "runtime/settings.h"
 #include "store/users.h"
@@ -45,6 +46,7 @@ struct work {
     struct operate_user_change change;
     struct listing listing;
     json_t *shown;
+    Rec__Message *notice; /* to the person, about another password; NULL: nobody is to be told */
     void (*then)(struct work *work);
 };
 
@@ -213,17 +215,45 @@ static void handle_add(struct admin_request *request)
 static void changed(enum op_err result, void *arg)
 {
     struct work *work = arg;
+    notice_settle(server_kv(), work->notice, work->job.has_set_password);
     if (result != OP_OK)
         fail(work, result);
     else
         admin_wait_until(work->request, work->job.since, handle_show);
 }
 
-static void change(struct work *work)
+static void held(bool is_held, void *arg)
 {
+    (void)is_held; /* nobody is kept from the change */
+    struct work *work = arg;
     struct operate_flow flow;
     operate_user_change(&work->job, &flow);
     operate_flow_run(server_kv(), work->request->http, &flow, changed);
+}
+
+static enum op_err write_notice(struct kv_txn *txn, void *arg)
+{
+    struct work *work = arg;
+    Rec__User *user;
+    enum op_err err = users_get(txn, work->request->http, work->job.user_id, &user);
+    work->notice = err == OP_OK ? notice_password_changed(work->request->http, user, NULL, kv_now(txn)) : NULL;
+    return OP_OK; /* what comes next says what is wrong with the account */
+}
+
+static void has_notice(enum op_err result, void *arg)
+{
+    (void)result;
+    struct work *work = arg;
+    const struct http_request *req = work->request->http;
+    notice_hold(server_kv(), work->notice, req->request_id, req->trace_id, held, work);
+}
+
+static void change(struct work *work)
+{
+    if (work->change.phc == NULL)
+        held(false, work);
+    else
+        kv_run(server_kv(), KV_READ_ONLY, write_notice, has_notice, work);
 }
 
 static void handle_change(struct admin_request *request)

@@ -1,8 +1,11 @@
 /* op-management: what clients and operators manage. Introspection and revocation of tokens; registration of
  * clients and the management of what was registered; the administration API. */
+#include <string.h>
+
 #include "admin.h"
 #include "introspect.h"
 #include "management.h"
+#include "protocol/administration.h"
 #include "register.h"
 #include "registration.h"
 #include "revoke.h"
@@ -10,11 +13,19 @@
 #include "runtime/registration.h"
 #include "runtime/server.h"
 
+static const char *registration_scopes_check(const char *text)
+{
+    for (const char *word = text; *(word += strspn(word, " \t,")) != '\0'; word += strcspn(word, " \t,"))
+        if (administration_is_scope(word))
+            return "a scope of the administration API cannot be registered";
+    return NULL;
+}
+
 static const struct conf_item CONF[] = {
     CLIENT_REQUEST_CONF,
     REGISTRATION_CONF,
     {.name = "registration_scopes", .type = CONF_LIST, .def = "openid profile email address phone offline_access",
-     .min = 0, .max = 100, .target = &register_settings.scopes,
+     .min = 0, .max = 100, .target = &register_settings.scopes, .check = registration_scopes_check,
      .help = "What a client may register for itself; one that names no scope gets all of them."},
     {.name = "registration_limit", .type = CONF_NUMBER, .def = "20", .min = 1, .max = 100000, .unit = "clients",
      .target = &register_settings.limit,
@@ -27,7 +38,7 @@ static const struct conf_item CONF[] = {
 
 static const struct kv_store STORES[] = {
     {KV_TOKENS, true},   {KV_GUARD, true}, {KV_CLIENTS, true},
-    {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_JWKS, false}, {KV_REMOTE, false},
+    {KV_USERS, true}, {KV_CREDENTIALS, true}, {KV_SESSIONS, true}, {KV_OUTBOX, true}, {KV_JWKS, false}, {KV_REMOTE, false},
 };
 
 static const struct route ROUTES[] = {

@@ -338,8 +338,7 @@ static int run_password(struct app *app)
     struct notice_job notice = {.ctx = app->ctx, .user_id = user_id};
     hold_notice(app, &notice);
     status = change_user(app, &change, &job);
-    if (status == APP_OK || !job.is_begun)
-        let_notice_out(app, &notice, status == APP_OK);
+    let_notice_out(app, &notice, job.has_set_password);
     if (status != APP_OK)
         return status;
     json_set_string(report, "username", name);

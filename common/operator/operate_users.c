@@ -224,12 +224,13 @@ static enum op_err move_since_again(struct kv_txn *txn, void *arg)
 
 static enum op_err put_password(struct kv_txn *txn, void *arg)
 {
-    const struct operate_user_job *job = arg;
+    struct operate_user_job *job = arg;
     Rec__Password *record = records_new(job->ctx, &rec__password__descriptor);
     record->user_id = mem_strdup(record, job->user_id);
     record->phc = mem_strdup(record, job->change->phc);
     record->has_changed_at = true;
     record->changed_at = kv_now(txn);
+    job->step.password = true;
     return credentials_put_password(txn, record);
 }
 
@@ -329,7 +330,7 @@ static bool count_step(void *arg)
 {
     struct operate_user_job *job = arg;
     bool again = job->step.again;
-    job->is_begun = true;
+    job->has_set_password = job->has_set_password || job->step.password;
     job->sessions_ended += job->step.sessions;
     job->families_revoked += job->step.families;
     job->step.after = job->step.next;

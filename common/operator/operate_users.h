@@ -53,13 +53,13 @@ struct operate_user_job {
     struct refusal refusal; /* of OP_INVALID, and of OP_EXISTS: the username is somebody else's */
     int64_t since;          /* not 0: what was granted before is dead. A caller that answers only then can say that
                                whatever happens after its answer is alive */
-    bool is_begun;          /* something was changed, even if the flow failed in the end */
+    bool has_set_password;  /* even if the flow failed afterwards */
     size_t sessions_ended, families_revoked;
 
     struct {
         const char *reason, *after, *next;
         size_t sessions, families;
-        bool again;
+        bool again, password;
     } step; /* the flow's own */
 };
 
