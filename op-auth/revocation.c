@@ -73,7 +73,10 @@ static void is_password_set(enum op_err result, void *arg)
 {
     struct revocation *r = arg;
     r->has_set_password = result == OP_OK;
-    go_on(result, r);
+    if (result == OP_OK) /* once more: for whoever signed in with the old one until now, and was given tokens */
+        kv_run(server_kv(), KV_USERS, move_since, go_on, r);
+    else
+        go_on(result, r);
 }
 
 static enum op_err set_password(struct kv_txn *txn, void *arg)

@@ -15,7 +15,7 @@ struct revocation {
     void *arg;                                 /* of whoever runs it */
 };
 
-/* Three commits, what takes power away first: the user's `since`, the password, the sessions. A crash between
- * them leaves the account signed out, at worst under the old password. done gets OP_MISMATCH when the
+/* Commits one after the other, what takes power away first: the user's `since`, the password and `since` once more, the
+ * sessions. A crash between them leaves the account signed out, at worst under the old password. done gets OP_MISMATCH when the
  * password was changed by somebody else meanwhile, OP_ABSENT when user or session are gone. Never blocks. */
 void revocation_run(struct revocation *revocation);

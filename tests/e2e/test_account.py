@@ -1,4 +1,7 @@
 """The account page: the password, sessions and consents, and what each change ends."""
+import datetime
+import time
+
 import pytest
 
 from person import token_request
@@ -70,6 +73,14 @@ def test_the_password(world):
     old = Visitor(world["partita"])
     old.http.cookies.set("partita", cookie, domain="localhost.local", path="/")
     assert old.get("/account").kind == "sign-in", "the cookie from before"
+
+
+def test_who_signs_in_while_the_password_changes(partita):
+    """`since` moves before the new password is stored, and once more behind it: tokens given in between die, too."""
+    visitor, before = Visitor(partita, new_user(partita)), int(time.time())
+    visitor.send(visitor.enter(), "password", {"current": PASSWORD, "new": NEW, "repeat": NEW})
+    since = datetime.datetime.fromisoformat(partita.opctl("user", "show", visitor.username)["since"].replace("Z", "+00:00"))
+    assert since.timestamp() >= before + 2, "each move leaves a second behind it"
 
 
 # (current, new, repeated, words of the page, the field it points to)
