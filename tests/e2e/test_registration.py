@@ -199,7 +199,7 @@ def test_an_unknown_client_and_a_wrong_token_get_the_same_answer(partita, regist
     operators = partita.add_client("The operator's", CALLBACK)
     unknown = {**one, "registration_client_uri": partita.issuer + "/register/nobody"}
     operators["registration_client_uri"] = f"{partita.issuer}/register/{operators['client_id']}"
-    answers = [registrar.manage(method, client, token=token) for method in ("GET", "DELETE") for client, token in (
+    answers = [registrar.manage(method, client, body, token) for method, body in (("GET", None), ("PUT", METADATA), ("DELETE", None)) for client, token in (
         (one, "wrong"), (one, other["registration_access_token"]), (unknown, one["registration_access_token"]),
         (operators, one["registration_access_token"]), (one, partita.info["initial_access_token"]))]
     assert {(answer.status_code, answer.text, answer.headers["WWW-Authenticate"]) for answer in answers} == {
