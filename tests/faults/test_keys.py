@@ -165,3 +165,22 @@ def test_another_seal_key_is_refused(make_home):
     done = home.run("op-discovery", "--listen", f"unix:{home.dir}/x.sock")
     assert done.returncode == 1 and len(done.stderr.strip().split("\n")) == 1
     assert "seal-key does not open" in done.stderr
+
+
+def test_a_lost_seal_key_is_got_over(make_home):
+    """As docs/op-discovery.md says: without the sealed halves new keys are made, and the old ones go on verifying."""
+    home = make_home()
+    process = home.start("op-discovery").wait_ready()
+    before = states(home)
+    process.end()
+    with open(home.credentials + "/seal-key", "wb") as file:
+        file.write(os.urandom(32))
+    for name in os.listdir(home.dir + "/state/keys"):
+        os.unlink(f"{home.dir}/state/keys/{name}")
+    home.opctl("init", "--unowned")
+    process = home.start("op-discovery").wait_ready()
+    wait_for(lambda: not set(before["current"]) & set(states(home)["current"]))
+    after = states(home)
+    assert after["retired"] == before["current"] and len(after["current"]) == len(after["next"]) == 2
+    assert set(before["current"]) <= set(published(process)) and not set(before["next"]) & set(published(process))
+    process.end()
