@@ -18,7 +18,7 @@
 
 enum {
     CLAIM_LEN = 16,
-    CLAIM_SLACK_MS = 5000,  /* for what comes before and after the delivery */
+    CLAIM_SLACK_MS = 3000, /* for what comes before and after the delivery */
     PAGE = 64,              /* messages read at a time ... */
     PAGES_MAX = 256,        /* ... and pages in one look */
     SETTLE_TRIES = 2,
@@ -379,12 +379,20 @@ static struct post *post_new(const void *ctx, struct event_base *base, struct kv
     return post;
 }
 
+/* Once everything stands. */
+static void say_none(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    log_event(LOG_LEVEL_INFO, "no_mail_server", NULL, NULL, "what",
+              "mail_server is not set: people are told nothing by mail, and nothing is written into the outbox", NULL);
+}
+
 enum op_err post_start(const void *ctx, struct event_base *base, struct kv *kv, const struct site *site,
                        const char *password, struct post **ret, const char **ret_why)
 {
     if (*settings.mail_server == '\0') {
-        log_event(LOG_LEVEL_INFO, "no_mail_server", NULL, NULL, "what",
-                  "mail_server is not set: people are told nothing by mail, and nothing is written into the outbox", NULL);
+        if (event_base_once(base, -1, EV_TIMEOUT, say_none, NULL, &(struct timeval){0}) != 0)
+            abort(); /* out of memory */
         *ret = NULL;
         return OP_OK;
     }

@@ -50,7 +50,7 @@ static void is_changed(enum op_err result, struct revocation *revocation)
     view_redirect(req, "/account?done=password");
 }
 
-static void go_on(bool is_held, void *arg)
+static void hold_ended(bool is_held, void *arg)
 {
     struct password_change *change = arg;
     metrics_count("partita_notices_lost_total", !is_held);
@@ -75,7 +75,7 @@ static void is_verified(enum op_err result, const char *new_phc, void *arg)
     const char *locale = page_language(auth.site.pages, NULL, http_field(req, "accept-language"));
     change->stored.new_phc = mem_strdup(req, new_phc);
     change->notice = notice_password_changed(req, change->who.user, locale, clock_now());
-    notice_hold(server_kv(), change->notice, req->request_id, req->trace_id, go_on, change);
+    notice_hold(server_kv(), change->notice, req->request_id, req->trace_id, hold_ended, change);
 }
 
 static enum op_err load_password(struct kv_txn *txn, void *arg)

@@ -3,6 +3,7 @@ import asyncio
 import email
 import email.policy
 import threading
+import warnings
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -30,10 +31,11 @@ class MailServer:
 
     def __init__(self, port, context=None, smtps=False, password=None):
         self.port, self.letters, self.refuse, self.hold, self.held = port, [], {}, set(), []
-        self.slow_quit = False
+        self.slow_quit, self.delay = False, 0
         self.released = threading.Event()
         options = {"authenticator": authenticator(password), "auth_required": True, "auth_require_tls": not smtps} if password else {}
         options.update({"tls_context": context, "require_starttls": True} if context and not smtps else {})
+        warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")  # it does not see that all of it is TLS
         self.controller = Controller(self, hostname="127.0.0.1", port=port, ready_timeout=30, ssl_context=context if smtps else None,
                                      enable_SMTPUTF8=False, **options)
         self.controller.start()
@@ -47,6 +49,7 @@ class MailServer:
 
     async def handle_DATA(self, _server, session, envelope):
         letter = Letter(envelope, session)
+        await asyncio.sleep(self.delay)
         if set(letter.recipients) & self.hold:
             self.held.append(letter)
             while not self.released.is_set():

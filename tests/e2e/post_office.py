@@ -45,10 +45,16 @@ class PostOffice:
         with open(os.path.join(self.home.credentials, "mail-password"), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def carrier(self):
+    def carrier(self, *options):
         """An op-async process."""
-        self.carriers.append(self.home.start("op-async").wait_ready())
+        self.carriers.append(self.home.start("op-async", *options).wait_ready())
         return self.carriers[-1]
+
+    def make_outbox_anew(self, size):
+        """While nobody has it open."""
+        for name in ("data.mdb", "lock.mdb", "bell"):
+            os.unlink(os.path.join(self.home.dir, "state", "outbox", name))
+        self.home.opctl("init", "--unowned", "--map-size", f"outbox={size}")
 
     def person(self, *claims, verified=True):
         """(username, address) of somebody new."""
@@ -59,11 +65,20 @@ class PostOffice:
         return name, address
 
     def change(self, name):
-        """The operator sets another password."""
+        """Somebody sets another password."""
+        assert "Your password has been changed" in AccountPage(self, name).change_password().text
+
+    def change_as_operator(self, name):
         return self.home.opctl("user", "password", name, secret=NEW_PASSWORD + "\n")
 
     def messages(self, *options):
         return self.home.opctl("outbox", "list", *options)
+
+    def drop_all(self):
+        """Whatever a test has left; some may leave by themselves meanwhile."""
+        for message in self.messages():
+            with contextlib.suppress(AssertionError):
+                self.home.opctl("outbox", "drop", message["id"])
 
     def message_to(self, address):
         return next((message for message in self.messages() if message["to"] == address), None)

@@ -71,13 +71,13 @@ def test_every_credential_is_its_own_servers(partita):
 # What each server opens today, of its row.
 OPENED = {
     "op-discovery": {"keys": "w", "jwks": "w"},
-    "op-auth": {"codes": "w", "async": "w", "sessions": "w", "users": "w", "credentials": "w", "guard": "w", "clients": "r", "jwks": "r",
+    "op-auth": {"codes": "w", "async": "w", "sessions": "w", "users": "w", "credentials": "w", "outbox": "w", "guard": "w", "clients": "r", "jwks": "r",
                 "remote": "r"},
     "op-token": {"codes": "w", "tokens": "w", "async": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "keys": "r",
                  "remote": "r"},
     "op-userinfo": {"tokens": "r", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
     "op-management": {"tokens": "w", "guard": "w", "clients": "w", "users": "r", "sessions": "r", "jwks": "r", "remote": "r"},
-    "op-async": {"async": "w", "remote": "w", "guard": "w", "clients": "r"},
+    "op-async": {"async": "w", "outbox": "w", "remote": "w", "guard": "w", "clients": "r"},
 }
 
 
