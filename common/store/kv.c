@@ -39,13 +39,13 @@ bool kv_env_is_volatile(enum kv_env env)
 }
 
 /* LMDB calls a write that fitted only in part EIO, whatever the reason. */
-static bool disk_is_full(const struct kv_database *db)
+static bool disk_is_full(const char *path)
 {
     struct statvfs fs;
-    return statvfs(db->dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_IS_FULL_BELOW;
+    return statvfs(path, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_IS_FULL_BELOW;
 }
 
-static enum op_err from_lmdb(const struct kv_database *db, int code)
+enum op_err kv_lmdb_err(const char *path, int code)
 {
     switch (code) {
     case MDB_SUCCESS:
@@ -59,7 +59,7 @@ static enum op_err from_lmdb(const struct kv_database *db, int code)
     case ENOMEM:
         return OP_FULL;
     case EIO:
-        return disk_is_full(db) ? OP_FULL : OP_BROKEN;
+        return disk_is_full(path) ? OP_FULL : OP_BROKEN;
     default:
         return OP_BROKEN;
     }
@@ -106,9 +106,8 @@ enum op_err kv_create(const void *ctx, const char *dir, enum kv_env env, size_t 
         mdb_env_close(lmdb);
     }
     if (code != MDB_SUCCESS) {
-        struct kv_database db = {.dir = dir};
         *ret_why = mem_printf(ctx, "%s/data.mdb cannot be made: %s", dir, mdb_strerror(code));
-        return from_lmdb(&db, code);
+        return kv_lmdb_err(dir, code);
     }
     err = kv_files_allocate(ctx, dir, ret_why);
     return err == OP_OK ? kv_files_sync(ctx, dir, ret_why) : err;
@@ -176,7 +175,7 @@ enum op_err kv_lmdb_result(struct kv_database *db, int code)
         db->error_buffer[len] = '\0';
         db->error = db->error_buffer;
     }
-    return from_lmdb(db, code);
+    return kv_lmdb_err(db->dir, code);
 }
 
 /* --- reading --- */
@@ -245,7 +244,8 @@ static enum op_err map_result(struct kv_txn *txn, enum kv_env env, int code)
     if (code == MDB_NOTFOUND)
         return OP_ABSENT;
     struct kv_database *db = txn->snapshots->databases[env];
-    return kv_latch(txn, txn->write != NULL && env == txn->write_env ? kv_lmdb_result(db, code) : from_lmdb(db, code));
+    bool writing = txn->write != NULL && env == txn->write_env;
+    return kv_latch(txn, writing ? kv_lmdb_result(db, code) : kv_lmdb_err(db->dir, code));
 }
 
 static MDB_val to_val(struct bytes bytes)
@@ -358,7 +358,7 @@ enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snaps
     if (code == MDB_SUCCESS)
         code = mdb_env_stat(db->lmdb, &stat);
     if (code != MDB_SUCCESS)
-        return from_lmdb(db, code);
+        return kv_lmdb_err(db->dir, code);
     mdb_reader_list(db->lmdb, count_reader, &lines);
     stats->readers = lines > 0 ? lines - 1 : 0; /* the first line is a heading, or says that there are none */
     stats->map_bytes = info.me_mapsize;

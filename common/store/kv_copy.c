@@ -1,14 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "store/kv_table.h"
+#include "store/kv_lmdb.h"
 #include "store/kv_tools.h"
 
-enum { BYTES_PER_COMMIT = 1024 * 1024, DISK_IS_FULL_BELOW = 4 * 1024 * 1024 };
+enum { BYTES_PER_COMMIT = 1024 * 1024 };
 
 struct copy {
     MDB_env *to;
@@ -79,14 +77,6 @@ static int fill(struct kv_txn *txn, enum kv_env env, struct copy *copy)
     return copy->code == MDB_SUCCESS ? mdb_env_sync(copy->to, 1) : copy->code;
 }
 
-/* LMDB calls a write that fitted only in part EIO. */
-static bool disk_is_full(const char *path, int code)
-{
-    struct statvfs fs;
-    return code == ENOSPC || code == EDQUOT ||
-           (code == EIO && statvfs(path, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_IS_FULL_BELOW);
-}
-
 enum op_err kv_copy(struct kv_txn *txn, enum kv_env env, const char *path, size_t map_size, const void *ctx,
                     const char **ret_why)
 {
@@ -107,10 +97,9 @@ enum op_err kv_copy(struct kv_txn *txn, enum kv_env env, const char *path, size_
     }
     if (code == MDB_SUCCESS)
         return OP_OK;
-    bool full = disk_is_full(path, code);
-    *ret_why = full ? mem_printf(ctx, "%s cannot be written: its disk is full", path)
-                    : mem_printf(ctx, "environment %s cannot be copied to %s: %s", kv_env_name(env), path,
-                                 mdb_strerror(code));
+    enum op_err err = kv_lmdb_err(path, code);
+    const char *reason = err == OP_FULL && code == EIO ? "its disk is full" : mdb_strerror(code);
+    *ret_why = mem_printf(ctx, "environment %s cannot be copied to %s: %s", kv_env_name(env), path, reason);
     unlink(path);
-    return full ? OP_FULL : OP_BROKEN;
+    return err;
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* What kv.c and its part kv_batch.c share: an open environment and a thread's read transactions as LMDB has them.
+/* What kv.c and its parts kv_batch.c and kv_copy.c share: an open environment and a thread's read transactions as LMDB has them.
  * Nobody else includes this. */
 #include <lmdb.h>
 
@@ -24,7 +24,9 @@ struct kv_snapshots {
     bool reading[KV_ENV_COUNT];
 };
 
-/* LMDB's code as a result, remembered for the operator. The writer's thread only. */
+/* LMDB's code as a result; path is where it was writing, to ask for room there. */
+enum op_err kv_lmdb_err(const char *path, int code);
+/* The same, remembered for the operator. The writer's thread only. */
 enum op_err kv_lmdb_result(struct kv_database *db, int code);
 /* The thread's read transaction in env, begun where there is none. LMDB's code. */
 must_check int kv_lmdb_snapshot(struct kv_snapshots *snapshots, enum kv_env env, MDB_txn **ret);

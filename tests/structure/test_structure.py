@@ -16,7 +16,7 @@ FLOORS = {
     "common/runtime": {"common/base", "common/data", "common/protocol", "common/store"},
 }
 HOMES = {
-    "lmdb.h": "common/store/kv_lmdb.h common/store/kv_copy.c", "event2/listener.h": "common/runtime/http.c", "cjose/": "common/data/jose.c common/data/jose_key.h",
+    "lmdb.h": "common/store/kv_lmdb.h", "event2/listener.h": "common/runtime/http.c", "cjose/": "common/data/jose.c common/data/jose_key.h",
     "argon2.h": "common/data/password.c", "crypt.h": "common/data/password_foreign.c", "systemd/": "common/runtime/server.c", "ini.h": "common/runtime/conf.c",
     "curl/": "op-async/wire.h", "qrencode.h": "op-async/qr.c",
 }
