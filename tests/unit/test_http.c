@@ -58,6 +58,9 @@ struct later {
     struct event *timer;
 };
 
+static struct http_request *held; /* a request to /held, which is answered once the drain has begun */
+static bool drains;
+
 static void reply_seen(struct http_request *req)
 {
     char *body = mem_printf(req, "%d %s %zu:%.*s %s", req->method, req->path, req->body.len, (int)req->body.len,
@@ -109,6 +112,10 @@ static void request_hook(struct http_request *req, void *arg)
             return;
         }
     }
+    if (strcmp(req->path, "/held") == 0 && !drains) {
+        held = req;
+        return;
+    }
     if (strcmp(req->path, "/later") != 0) {
         reply_seen(req);
         return;
@@ -130,6 +137,10 @@ static void on_sigterm(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
     http_drain(server, on_drained, NULL);
+    drains = true;
+    if (held != NULL)
+        reply_seen(held);
+    held = NULL;
 }
 
 static void serve(int fd, const struct http_limits *limits, char *const *trusted, size_t trusted_count)
@@ -556,7 +567,7 @@ static void draining_loses_nothing(void **state)
     hear_until(used, "1 /a 0:");
     say(half, "GET /b HT");
     pause_ms(50);
-    say(working, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    say(working, "GET /held HTTP/1.1\r\n" HOST "\r\n");
     pause_ms(10);
     int64_t before = now_ms();
     kill(f.pid, SIGTERM);
