@@ -222,7 +222,7 @@ static int run_show(struct app *app)
 static enum op_err change_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return operate_clients_change(txn, job->app->ctx, job->client_id, 0, job->patch, OPERATE_ON_MACHINE, job->fresh,
+    return operate_clients_change(txn, job->app->ctx, job->client_id, job->patch, OPERATE_ON_MACHINE, job->fresh,
                                   &job->client, &job->secret, &job->refusal);
 }
 
@@ -254,7 +254,7 @@ static int run_change(struct app *app)
 static enum op_err replace_secret(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return operate_clients_secret(txn, job->app->ctx, job->client_id, 0, OPERATE_ON_MACHINE, job->fresh, &job->client,
+    return operate_clients_secret(txn, job->app->ctx, job->client_id, OPERATE_ON_MACHINE, job->fresh, &job->client,
                                   &job->refusal);
 }
 
@@ -274,13 +274,13 @@ static int run_secret(struct app *app)
 static enum op_err disable_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return operate_clients_disable(txn, job->app->ctx, job->client_id, 0, job->since, &job->client);
+    return operate_clients_disable(txn, job->app->ctx, job->client_id, job->since, &job->client);
 }
 
 static enum op_err enable_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return operate_clients_enable(txn, job->app->ctx, job->client_id, 0, OPERATE_ON_MACHINE, &job->client, &job->refusal);
+    return operate_clients_enable(txn, job->app->ctx, job->client_id, OPERATE_ON_MACHINE, &job->client, &job->refusal);
 }
 
 static int say_state(const struct app *app, enum op_err err, const struct client_job *job, const char *what)
@@ -308,7 +308,7 @@ static int run_enable(struct app *app)
 static enum op_err remove_client(struct kv_txn *txn, void *arg)
 {
     const struct client_job *job = arg;
-    return operate_clients_remove(txn, job->app->ctx, job->client_id, 0);
+    return operate_clients_remove(txn, job->client_id);
 }
 
 static int run_remove(struct app *app)

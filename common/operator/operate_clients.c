@@ -193,22 +193,11 @@ enum op_err operate_clients_show(struct kv_txn *txn, const void *ctx, const char
 
 /* --- change --- */
 
-static enum op_err get(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version, Rec__Client **ret)
-{
-    Rec__Client *client;
-    enum op_err err = clients_get(txn, ctx, client_id, &client);
-    if (err == OP_OK && version != 0 && client->version != version)
-        err = OP_MISMATCH;
-    if (err == OP_OK)
-        *ret = client;
-    return err;
-}
-
-static enum op_err get_to_empower(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version,
+static enum op_err get_to_empower(struct kv_txn *txn, const void *ctx, const char *client_id,
                                   enum operate_place place, Rec__Client **ret, struct refusal *refusal)
 {
     Rec__Client *client;
-    enum op_err err = get(txn, ctx, client_id, version, &client);
+    enum op_err err = clients_get(txn, ctx, client_id, &client);
     if (err == OP_OK && place == OPERATE_OVER_NETWORK && client->n_administration > 0) {
         refuse(refusal, NULL, "This client may administer: it is changed on the machine only (opctl client).");
         err = OP_INVALID;
@@ -239,14 +228,14 @@ static json_t *patched(const void *ctx, const Rec__Client *client, const json_t 
     return document;
 }
 
-enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version,
+enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id,
                                    const json_t *patch, enum operate_place place, const char *fresh_secret,
                                    Rec__Client **ret, const char **ret_secret, struct refusal *ret_refusal)
 {
     Rec__Client *client, *changed;
     if (!check_members(ctx, patch, place, ret_refusal))
         return OP_INVALID;
-    enum op_err err = get_to_empower(txn, ctx, client_id, version, place, &client, ret_refusal);
+    enum op_err err = get_to_empower(txn, ctx, client_id, place, &client, ret_refusal);
     if (err == OP_OK)
         err = read_document(ctx, patched(ctx, client, patch), &changed, ret_refusal);
     if (err != OP_OK)
@@ -261,12 +250,12 @@ enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const ch
     return err;
 }
 
-enum op_err operate_clients_secret(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version,
+enum op_err operate_clients_secret(struct kv_txn *txn, const void *ctx, const char *client_id,
                                    enum operate_place place, const char *fresh_secret, Rec__Client **ret,
                                    struct refusal *ret_refusal)
 {
     Rec__Client *client;
-    enum op_err err = get_to_empower(txn, ctx, client_id, version, place, &client, ret_refusal);
+    enum op_err err = get_to_empower(txn, ctx, client_id, place, &client, ret_refusal);
     if (err != OP_OK)
         return err;
     if (!client_has_secret(client)) {
@@ -294,11 +283,11 @@ static enum op_err set_disabled(struct kv_txn *txn, Rec__Client *client, bool di
     return err;
 }
 
-enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version,
+enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const char *client_id,
                                     int64_t since, Rec__Client **ret)
 {
     Rec__Client *client;
-    enum op_err err = get(txn, ctx, client_id, version, &client);
+    enum op_err err = clients_get(txn, ctx, client_id, &client);
     if (err != OP_OK)
         return err;
     client->has_since = true;
@@ -306,17 +295,15 @@ enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const c
     return set_disabled(txn, client, true, ret);
 }
 
-enum op_err operate_clients_enable(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version,
+enum op_err operate_clients_enable(struct kv_txn *txn, const void *ctx, const char *client_id,
                                    enum operate_place place, Rec__Client **ret, struct refusal *ret_refusal)
 {
     Rec__Client *client;
-    enum op_err err = get_to_empower(txn, ctx, client_id, version, place, &client, ret_refusal);
+    enum op_err err = get_to_empower(txn, ctx, client_id, place, &client, ret_refusal);
     return err != OP_OK ? err : set_disabled(txn, client, false, ret);
 }
 
-enum op_err operate_clients_remove(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version)
+enum op_err operate_clients_remove(struct kv_txn *txn, const char *client_id)
 {
-    Rec__Client *client;
-    enum op_err err = version == 0 ? OP_OK : get(txn, ctx, client_id, version, &client);
-    return err != OP_OK ? err : clients_delete(txn, client_id);
+    return clients_delete(txn, client_id);
 }

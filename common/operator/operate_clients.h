@@ -32,8 +32,8 @@ must_check enum op_err operate_clients_make(const void *ctx, const json_t *docum
                                             const struct operate_client_fresh *fresh, Rec__Client **ret,
                                             const char **ret_secret, struct refusal *ret_refusal);
 
-/* The rest is for inside work. version is the one that is to be changed, 0 for any: OP_MISMATCH when it is another by
- * now. All: OP_ABSENT, OP_DENIED (needs a newer version), OP_BROKEN; all that is returned is owned by ctx. */
+/* The rest is for inside work. All: OP_ABSENT, OP_DENIED (needs a newer version), OP_BROKEN; what is returned is owned by
+ * ctx. */
 
 /* Stores what operate_clients_make made; sets created_at. OP_EXISTS. */
 must_check enum op_err operate_clients_add(struct kv_txn *txn, Rec__Client *client);
@@ -46,20 +46,19 @@ must_check enum op_err operate_clients_show(struct kv_txn *txn, const void *ctx,
  * value and by address replace each other. *ret_secret is fresh_secret when the client needs one now and had none, else
  * NULL. OP_INVALID: *ret_refusal says why, and nothing is written. */
 must_check enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                              uint64_t version, const json_t *patch, enum operate_place place,
+                                              const json_t *patch, enum operate_place place,
                                               const char *fresh_secret, Rec__Client **ret, const char **ret_secret,
                                               struct refusal *ret_refusal);
 /* Another secret; the old one stops working. OP_INVALID as above: it has none, being public or having keys. */
 must_check enum op_err operate_clients_secret(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                              uint64_t version, enum operate_place place, const char *fresh_secret,
+                                              enum operate_place place, const char *fresh_secret,
                                               Rec__Client **ret, struct refusal *ret_refusal);
 /* Refuses it everywhere from now on; what it was granted before `since` is dead for good. */
 must_check enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                               uint64_t version, int64_t since, Rec__Client **ret);
+                                               int64_t since, Rec__Client **ret);
 /* Lets it work again; its old tokens stay dead. OP_INVALID as above. */
 must_check enum op_err operate_clients_enable(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                              uint64_t version, enum operate_place place, Rec__Client **ret,
+                                              enum operate_place place, Rec__Client **ret,
                                               struct refusal *ret_refusal);
-/* Its tokens die with it. Works whatever the record's needs, but for a version that is asked for. */
-must_check enum op_err operate_clients_remove(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                              uint64_t version);
+/* Its tokens die with it. Works whatever the record's needs. */
+must_check enum op_err operate_clients_remove(struct kv_txn *txn, const char *client_id);

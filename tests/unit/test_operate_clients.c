@@ -135,11 +135,11 @@ struct changed {
     struct refusal refusal;
 };
 
-static enum op_err change(struct kv_txn *txn, const void *ctx, const char *client_id, uint64_t version, const char *patch,
+static enum op_err change(struct kv_txn *txn, const void *ctx, const char *client_id, const char *patch,
                           struct changed *ret)
 {
     *ret = (struct changed){.secret = ""};
-    return operate_clients_change(txn, ctx, client_id, version, read_json(ctx, patch), OPERATE_OVER_NETWORK, "another",
+    return operate_clients_change(txn, ctx, client_id, read_json(ctx, patch), OPERATE_OVER_NETWORK, "another",
                                   &ret->client, &ret->secret, &ret->refusal);
 }
 
@@ -148,23 +148,22 @@ static enum op_err patches(struct kv_txn *txn, void *arg)
     struct script *script = arg;
     struct changed done;
     Rec__Client *stored;
-    CHECK(change(txn, script->ctx, "wiki", 1, "{\"client_name\":\"Wikis\",\"tos_uri\":null}", &done) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"client_name\":\"Wikis\",\"tos_uri\":null}", &done) == OP_OK);
     CHECK(done.secret == NULL && done.client->version == 2);
     CHECK(clients_get(txn, script->ctx, "wiki", &stored) == OP_OK && stored->has_client_secret_hash);
     CHECK(strcmp(stored->client_name, "Wikis") == 0 && stored->tos_uri == NULL && stored->default_max_age == 60);
-    CHECK(change(txn, script->ctx, "wiki", 1, "{\"client_name\":\"Late\"}", &done) == OP_MISMATCH);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"redirect_uris\":null}", &done) == OP_INVALID);
+    CHECK(change(txn, script->ctx, "wiki", "{\"redirect_uris\":null}", &done) == OP_INVALID);
     CHECK(strcmp(done.refusal.member, "redirect_uris") == 0);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"grant_types\":[\"client_credentials\"],\"redirect_uris\":[]}", &done) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"grant_types\":[\"client_credentials\"],\"redirect_uris\":[]}", &done) == OP_OK);
     CHECK(done.client->n_response_types == 0 && done.client->n_redirect_uris == 0);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":" JWKS "}", &done) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":" JWKS "}", &done) == OP_OK);
     CHECK(!done.client->has_client_secret_hash);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"jwks_uri\":\"https://wiki.example/jwks\"}", &done) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"jwks_uri\":\"https://wiki.example/jwks\"}", &done) == OP_OK);
     CHECK(done.client->jwks == NULL && done.client->jwks_uri != NULL);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"token_endpoint_auth_method\":null,\"jwks_uri\":null}", &done) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"token_endpoint_auth_method\":null,\"jwks_uri\":null}", &done) == OP_OK);
     CHECK(strcmp(done.secret, "another") == 0 && strcmp(done.client->token_endpoint_auth_method, "client_secret_basic") == 0);
-    CHECK(change(txn, script->ctx, "nobody", 0, "{}", &done) == OP_ABSENT);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"client_id\":\"other\"}", &done) == OP_INVALID);
+    CHECK(change(txn, script->ctx, "nobody", "{}", &done) == OP_ABSENT);
+    CHECK(change(txn, script->ctx, "wiki", "{\"client_id\":\"other\"}", &done) == OP_INVALID);
     return OP_OK;
 }
 
@@ -175,14 +174,14 @@ static enum op_err powers(struct kv_txn *txn, void *arg)
     Rec__Client *client;
     struct refusal refusal;
     struct changed done;
-    CHECK(change(txn, script->ctx, "admin", 0, "{\"client_name\":\"Mine\"}", &done) == OP_INVALID && done.refusal.member == NULL);
-    CHECK(change(txn, script->ctx, "wiki", 0, "{\"administration\":[\"users\"]}", &done) == OP_INVALID);
-    CHECK(operate_clients_secret(txn, script->ctx, "admin", 0, OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_INVALID);
-    CHECK(operate_clients_disable(txn, script->ctx, "admin", 0, 4711, &client) == OP_OK && client->since == 4711);
-    CHECK(operate_clients_enable(txn, script->ctx, "admin", 0, OPERATE_OVER_NETWORK, &client, &refusal) == OP_INVALID);
-    CHECK(operate_clients_enable(txn, script->ctx, "admin", 0, OPERATE_ON_MACHINE, &client, &refusal) == OP_OK);
+    CHECK(change(txn, script->ctx, "admin", "{\"client_name\":\"Mine\"}", &done) == OP_INVALID && done.refusal.member == NULL);
+    CHECK(change(txn, script->ctx, "wiki", "{\"administration\":[\"users\"]}", &done) == OP_INVALID);
+    CHECK(operate_clients_secret(txn, script->ctx, "admin", OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_INVALID);
+    CHECK(operate_clients_disable(txn, script->ctx, "admin", 4711, &client) == OP_OK && client->since == 4711);
+    CHECK(operate_clients_enable(txn, script->ctx, "admin", OPERATE_OVER_NETWORK, &client, &refusal) == OP_INVALID);
+    CHECK(operate_clients_enable(txn, script->ctx, "admin", OPERATE_ON_MACHINE, &client, &refusal) == OP_OK);
     CHECK(!client->disabled && client->since == 4711); /* what was dead stays so */
-    CHECK(operate_clients_secret(txn, script->ctx, "admin", 0, OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_OK);
+    CHECK(operate_clients_secret(txn, script->ctx, "admin", OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_OK);
     return OP_OK;
 }
 
@@ -191,10 +190,9 @@ static enum op_err secrets(struct kv_txn *txn, void *arg)
     struct script *script = arg;
     Rec__Client *client;
     struct refusal refusal;
-    CHECK(operate_clients_secret(txn, script->ctx, "public", 0, OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_INVALID);
-    CHECK(operate_clients_secret(txn, script->ctx, "keys", 0, OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_INVALID);
-    CHECK(operate_clients_secret(txn, script->ctx, "wiki", 1, OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_MISMATCH);
-    CHECK(operate_clients_secret(txn, script->ctx, "wiki", 0, OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_OK);
+    CHECK(operate_clients_secret(txn, script->ctx, "public", OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_INVALID);
+    CHECK(operate_clients_secret(txn, script->ctx, "keys", OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_INVALID);
+    CHECK(operate_clients_secret(txn, script->ctx, "wiki", OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_OK);
     CHECK(memcmp(client->client_secret_hash.data, digest_sha256_of(script->ctx, "s").data, DIGEST_SHA256_LEN) == 0);
     return OP_OK;
 }
@@ -206,9 +204,8 @@ static enum op_err remove_and_list(struct kv_txn *txn, void *arg)
     CHECK(operate_clients_list(txn, script->ctx, NULL, 3, &part) == OP_OK && json_array_size(part.items) == 3);
     CHECK(operate_clients_list(txn, script->ctx, part.next, 3, &part) == OP_OK && json_array_size(part.items) == 1);
     CHECK(part.next == NULL);
-    CHECK(operate_clients_remove(txn, script->ctx, "keys", 2) == OP_MISMATCH);
-    CHECK(operate_clients_remove(txn, script->ctx, "keys", 1) == OP_OK);
-    CHECK(operate_clients_remove(txn, script->ctx, "keys", 0) == OP_ABSENT);
+    CHECK(operate_clients_remove(txn, "keys") == OP_OK);
+    CHECK(operate_clients_remove(txn, "keys") == OP_ABSENT);
     CHECK(operate_clients_list(txn, script->ctx, NULL, 3, &part) == OP_OK && part.next == NULL);
     return OP_OK;
 }
