@@ -3,8 +3,14 @@
 #include <assert.h>
 #include <string.h>
 
+#include "admin_clients.h"
+#include "admin_consents.h"
 #include "admin_document.h"
+#include "admin_families.h"
+#include "admin_keys.h"
 #include "admin_read.h"
+#include "admin_registration_tokens.h"
+#include "admin_sessions.h"
 #include "admin_users.h"
 #include "management.h"
 #include "protocol/administration.h"
@@ -17,7 +23,10 @@ enum { BODY_MAX = 64 * 1024, VALUE_MAX = 256 };
 
 /* --- the tables --- */
 
-static const struct admin_operation *const RESOURCES[] = {ADMIN_DOCUMENT, ADMIN_USERS};
+static const struct admin_operation *const RESOURCES[] = {
+    ADMIN_DOCUMENT, ADMIN_USERS, ADMIN_CLIENTS, ADMIN_CONSENTS, ADMIN_SESSIONS, ADMIN_FAMILIES, ADMIN_REGISTRATION_TOKENS,
+    ADMIN_KEYS,
+};
 
 bool admin_is_on;
 

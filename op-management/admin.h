@@ -104,6 +104,7 @@ struct admin_request {
     const char *after;     /* ... after the `next` of the listing before; NULL: from the start */
     struct admin_match if_match, if_none_match;
     struct form *query;
+    void *own;             /* the handler's */
 };
 enum { ADMIN_LIMIT_MAX = 200, ADMIN_LIMIT_DEFAULT = 50 };
 

@@ -15,8 +15,8 @@ struct key_job {
 static enum op_err list_part(struct kv_txn *txn, const void *ctx, const void *arg, const char *after, size_t limit,
                              struct listing *ret)
 {
-    (void)arg, (void)after, (void)limit; /* there are few */
-    return operate_keys_list(txn, ctx, ret);
+    (void)arg;
+    return operate_keys_list(txn, ctx, after, limit, ret);
 }
 
 static int run_list(struct app *app)

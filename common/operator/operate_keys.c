@@ -1,5 +1,7 @@
 #include "operator/operate_keys.h"
 
+#include <string.h>
+
 #include "store/keyring.h"
 
 static json_t *key_json(const void *ctx, const Rec__SigningKey *key)
@@ -20,16 +22,26 @@ static json_t *key_json(const void *ctx, const Rec__SigningKey *key)
     return object;
 }
 
-enum op_err operate_keys_list(struct kv_txn *txn, const void *ctx, struct listing *ret)
+enum op_err operate_keys_list(struct kv_txn *txn, const void *ctx, const char *after, size_t limit, struct listing *ret)
 {
     Rec__SigningKey **keys;
     size_t count;
     enum op_err err = signing_keys_list(txn, ctx, &keys, &count);
     if (err != OP_OK)
         return err;
-    *ret = (struct listing){.items = json_make_array(ctx)};
-    for (size_t i = 0; i < count; i++)
-        json_array_append(ret->items, key_json(ctx, keys[i]));
+    struct listing listing = {.items = json_make_array(ctx)};
+    const char *last = after;
+    for (size_t i = 0; i < count && listing.next == NULL; i++) { /* there are few, so all are read each time */
+        if (after != NULL && strcmp(keys[i]->kid, after) <= 0)
+            continue;
+        if (json_array_size(listing.items) == limit) {
+            listing.next = last;
+        } else {
+            json_array_append(listing.items, key_json(ctx, keys[i]));
+            last = keys[i]->kid;
+        }
+    }
+    *ret = listing;
     return OP_OK;
 }
 
