@@ -271,7 +271,7 @@ static void ended(enum op_err result, void *arg)
     if (result != OP_OK)
         fail(work, result);
     else
-        admin_wait_until(work->request, work->job.since, admin_reply_nothing);
+        admin_reply_nothing(work->request);
 }
 
 static void handle_remove(struct admin_request *request)

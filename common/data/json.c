@@ -90,14 +90,25 @@ enum op_err json_read(const void *ctx, struct bytes text, json_t **ret)
     return load(ctx, text, ret, NULL);
 }
 
-/* What jansson says ends with "near '...'", which may repeat a value: only a name that is there twice is kept. */
+/* The name that jansson found twice, as "near '"name"'"; NULL: it says none, where the name is long. */
+static char *name_near(const void *ctx, const char *near)
+{
+    const char *text = near + strlen(" near '");
+    size_t len = strlen(text);
+    json_t *value = len > 1 ? json_loadb(text, len - 1, JSON_DECODE_ANY, NULL) : NULL;
+    char *name = json_is_string(value) ? mem_strdup(ctx, json_string_value(value)) : NULL;
+    json_decref(value);
+    return name;
+}
+
+/* Beside a name that is there twice nothing is kept of what jansson says was near: it may be part of a value. */
 static void explain(const void *ctx, const json_error_t *error, const char **ret_why, const char **ret_member)
 {
-    const char *near = strstr(error->text, " near '");
-    if (json_error_code(error) == json_error_duplicate_key && near != NULL) {
-        const char *name = near + strlen(" near '");
-        name += *name == '"';
-        *ret_member = mem_strndup(ctx, name, strcspn(name, "\"\\'"));
+    const char *near = strstr(error->text, " near '"), *name = NULL;
+    if (json_error_code(error) == json_error_duplicate_key && near != NULL)
+        name = name_near(ctx, near);
+    if (name != NULL) {
+        *ret_member = name;
         *ret_why = "is there more than once";
         return;
     }
