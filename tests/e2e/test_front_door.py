@@ -253,6 +253,22 @@ def test_ctrl_c_at_any_time_is_heard(place):
         assert subprocess.run(["pgrep", "-f", str(place)], capture_output=True, text=True, check=False).stdout == "", wait
 
 
+def test_packages_are_installed_by_one_of_two(place):
+    """The other waits and finds them there. An earlier installation that was ended in the middle is finished first."""
+    fakes = {"dpkg-query": f"[ -e {place}/installed ] && printf installed", "dpkg": f'echo "dpkg $*" >>{place}/log; touch {place}/configured',
+             "apt-get": f'echo "apt-get $1" >>{place}/log; [ "$1" = update ] || {{ [ -e {place}/configured ] && sleep 0.3 && touch {place}/installed; }}'}
+    for name, text in fakes.items():
+        (place / name).write_text("#!/bin/sh\n" + text + "\n")
+        (place / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"}
+    runs = [subprocess.Popen([os.path.join(ROOT, "deploy/install-packages"), "run"], env=environment, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)]
+    said = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0] and sum("Debian packages" in words for words in said) == 1, said
+    assert (place / "log").read_text().split("\n")[:-1] == [
+        "apt-get update", "apt-get install", "dpkg --configure -a", "apt-get update", "apt-get install"]
+
+
 def test_killed_it_leaves_nothing_that_runs(place):
     """Nobody is there to end the servers and nginx: the kernel tells them. The next run goes on."""
     words = ["--dir", str(place), "--built", BUILD, "--listen", f"127.0.0.1:{free_port()}", "--playground-listen",
