@@ -11,6 +11,7 @@ import re
 import select
 import shlex
 import subprocess
+import textwrap
 import time
 
 import pytest
@@ -33,7 +34,8 @@ def read_page(page):
 def blocks(page):
     """[(command, (kind, text) of what it prints or None), ...]"""
     found = []
-    for kind, text in re.findall(r"^```([a-z]+)\n(.*?)^```$", read_page(page), re.M | re.S):
+    for _, kind, text in re.findall(r"^( *)```([a-z]+)\n(.*?)^\1```$", read_page(page), re.M | re.S):
+        text = textwrap.dedent(text)
         if kind == "sh":
             found.append((text, None))
         elif kind in ("json", "text"):
