@@ -70,12 +70,12 @@ def metadata(partita_tls):
 
 @pytest.fixture(scope="module")
 def outcomes(partita_tls, metadata):
-    """{(client, method): {what: what came of it}}; an exception is its own outcome. All at once."""
+    """{(client, method): {what: what came of it}}; an exception is its own outcome. Many at once."""
     apache = Apache(partita_tls, partita_tls.outside, METHODS)
     runs = {"openid-client": run_openid_client, "Authlib": lambda *place: AuthlibRun(*place).everything(),
             "mod_auth_openidc": lambda *place: ApacheRun(apache, *place).everything()}
     try:
-        with concurrent.futures.ThreadPoolExecutor(len(TABLE) * len(METHODS)) as pool:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
             made = {(client, method): pool.submit(runs[client], partita_tls, metadata, method) for client in TABLE for method in METHODS}
             found = {key: future.exception() or future.result() for key, future in made.items()}
     finally:
