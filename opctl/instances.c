@@ -237,7 +237,7 @@ static enum op_err systemctl(const void *ctx, const char *const *options, const 
 
 enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why)
 {
-    return systemctl(ctx, (const char *const[]){"start", NULL}, names, count, ret_why);
+    return systemctl(ctx, (const char *const[]){"start", "--no-block", NULL}, names, count, ret_why);
 }
 
 enum op_err instances_drain(const void *ctx, const char *const *names, size_t count, const char **ret_why)

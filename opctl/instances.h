@@ -36,7 +36,7 @@ must_check enum op_err instances_prove(const void *ctx, const char *server, cons
 must_check enum op_err instances_enable(const void *ctx, const char *server, const struct rollout_plan *plan,
                                         const char **ret_why);
 
-/* systemctl start, which returns when the instance has said that it started. OP_BROKEN: *ret_why. */
+/* systemctl start, which does not wait until they have. OP_BROKEN: *ret_why. */
 must_check enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why);
 /* systemctl stop, which tells the instances to drain and does not wait for it. */
 must_check enum op_err instances_drain(const void *ctx, const char *const *names, size_t count, const char **ret_why);

@@ -56,7 +56,7 @@ static const char *wait_ready(const struct rollout *rollout, const char *name)
     int status = 0;
     while (operator_socket_get(ctx, socket, "/.ready", &status, &body) != OP_OK || status != 200) {
         struct instances_health health = instances_health(ctx, name);
-        if (health.restarts > 0)
+        if (health.restarts > 0 || strcmp(health.state, "failed") == 0)
             return "it crashed while it started";
         if (clock_monotonic_us() > until)
             return mem_printf(ctx, "it was not ready after %u s: %.*s", rollout->ready_timeout,
@@ -191,6 +191,10 @@ static const char *watch_first(const struct rollout *rollout)
         sleep_ms(SAMPLE_MS);
         why = look_once(rollout, name, &then);
     }
+    struct watch_tally fresh;
+    if (why == NULL && tally(rollout, plan->to_side, 1, 1, &fresh))
+        say(rollout, name, "watched", "%llu requests answered, no worse than the old ones",
+            (unsigned long long)watch_since(rollout->app->ctx, &then.fresh, &fresh).requests.all);
     return why;
 }
 

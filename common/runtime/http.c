@@ -95,7 +95,11 @@ enum op_err http_listen_fd(struct http_server *server, int fd)
     if (socket_option(fd, SO_ACCEPTCONN) != 1 || socket_option(fd, SO_TYPE) != SOCK_STREAM ||
         (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
         return OP_INVALID;
-    if (server->listener_count == HTTP_LISTENERS_MAX || evutil_make_socket_nonblocking(fd) != 0)
+    /* The file description is shared with every process that has this socket, and with it O_NONBLOCK: whoever clears
+     * it there must not make accept wait here. */
+    const struct timeval at_once = {.tv_usec = 1};
+    if (server->listener_count == HTTP_LISTENERS_MAX || evutil_make_socket_nonblocking(fd) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &at_once, sizeof at_once) != 0)
         return OP_INVALID;
     struct evconnlistener *listener = evconnlistener_new(server->base, on_accept, server,
                                                          LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);

@@ -20,8 +20,8 @@
 #include "runtime/version.h"
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, READERS_EVERY_S = 60, DRAIN_BEYOND_KEEPALIVE_MS = 2000,
-       ADMIN_CONNECTIONS_MAX = 32 };
-enum { EVENT_KV, EVENT_TICK, EVENT_WATCHDOG, EVENT_TERM, EVENT_INT, EVENT_COUNT };
+       ADMIN_CONNECTIONS_MAX = 32, READY_LOOK_US = 50000 };
+enum { EVENT_KV, EVENT_TICK, EVENT_WATCHDOG, EVENT_TERM, EVENT_INT, EVENT_LISTEN, EVENT_COUNT };
 
 struct server {
     const struct server_description *description;
@@ -35,6 +35,7 @@ struct server {
     struct route_table admin_table;
     size_t bound; /* how many of arguments.listen are ours */
     bool draining;
+    bool failed; /* after its start */
     char *told; /* the reason systemd and the log were told last; NULL: ready */
     bool told_once;
     unsigned ticks;
@@ -394,6 +395,31 @@ static bool listen_on(struct server *server, const char **ret_why)
     return true;
 }
 
+static void on_listen(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct server *server = arg;
+    const char *why;
+    if (not_ready() != NULL)
+        return;
+    event_del(server->events[EVENT_LISTEN]);
+    if (listen_on(server, &why))
+        return;
+    log_event(LOG_LEVEL_ERROR, "start_failed", NULL, NULL, "why", why, NULL);
+    server->failed = true;
+    event_base_loopbreak(server->base);
+}
+
+/* Instances share a socket: where the operator has one of its own to ask, an instance that is not ready yet leaves what
+ * arrives there to those that are. */
+static bool listen_when_ready(struct server *server, const char **ret_why)
+{
+    if (server->admin == NULL || not_ready() == NULL)
+        return listen_on(server, ret_why);
+    add_event(server, EVENT_LISTEN, -1, 0, on_listen, READY_LOOK_US);
+    return true;
+}
+
 /* --- the run --- */
 
 /* Returns NULL, or what is at fault. */
@@ -409,7 +435,7 @@ static const char *start(struct server *server)
     if (d->start != NULL && d->start(server, &why) != OP_OK)
         return why;
     make_http(server);
-    return listen_for_operator(server, &why) && listen_on(server, &why) ? NULL : why;
+    return listen_for_operator(server, &why) && listen_when_ready(server, &why) ? NULL : why;
 }
 
 static void finish(struct server *server)
@@ -442,7 +468,7 @@ static int serve(struct server *server)
         log_event(LOG_LEVEL_INFO, "ended", NULL, NULL, NULL);
     }
     finish(server);
-    return why == NULL ? 0 : 1;
+    return why == NULL && !server->failed ? 0 : 1;
 }
 
 static int run(struct server *server, int argc, char **argv)

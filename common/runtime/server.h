@@ -1,7 +1,7 @@
 #pragma once
 /* A server's main: tables, then one call. Arguments (--config FILE, --check-config, --version, --help,
  * --listen ADDRESS (HOST:PORT or unix:PATH; otherwise the sockets of LISTEN_FDS), --admin ADDRESS, --set NAME=VALUE),
- * configuration, log, stores, sockets, ready notice (sd_notify), one event loop, watchdog, drain.
+ * configuration, log, stores, sockets (with --admin, accepted on once the server is ready), ready notice (sd_notify), one event loop, watchdog, drain.
  * Its own routes /.live, /.ready and /.metrics are served beside the description's. */
 #include "runtime/conf.h"
 #include "runtime/http.h"

@@ -159,14 +159,19 @@ def test_systemd_is_told(home):
         assert process.popen.wait(5) == 0
 
 
+def start_with(home, listener, server="op-discovery", *options):
+    """A server that inherits a listening socket as systemd hands it over."""
+    script = f'import os; os.dup2({listener.fileno()}, 3); os.environ["LISTEN_PID"] = str(os.getpid()); ' \
+             f'os.environ["LISTEN_FDS"] = "1"; a = {home.command(server, *options)!r}; os.execv(a[0], a)'
+    return subprocess.Popen(["/usr/bin/python3", "-c", script], pass_fds=[listener.fileno()], env=home.environment())
+
+
 def test_sockets_are_inherited(home):
     path = home.dir + "/inherited.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen(16)
-        script = f'import os; os.dup2({listener.fileno()}, 3); os.environ["LISTEN_PID"] = str(os.getpid()); ' \
-                 f'os.environ["LISTEN_FDS"] = "1"; a = {home.command("op-discovery")!r}; os.execv(a[0], a)'
-        process = subprocess.Popen(["/usr/bin/python3", "-c", script], pass_fds=[listener.fileno()], env=home.environment())
+        process = start_with(home, listener)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(10)
@@ -177,6 +182,53 @@ def test_sockets_are_inherited(home):
             process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
         assert os.path.exists(path)  # not ours to remove
+
+
+def test_another_process_may_not_make_accept_wait(home):
+    """O_NONBLOCK belongs to the listening socket, not to a process: whoever starts beside us and clears it must not hold us up."""
+    path = home.dir + "/shared.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen(16)
+        process = start_with(home, listener)
+        try:
+            for _ in range(3):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                    connection.settimeout(5)
+                    connection.connect(path)
+                    connection.sendall(b"GET /.live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert read_reply(connection)[0] == 200
+                listener.setblocking(True)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+def test_an_instance_that_is_not_ready_leaves_requests_to_those_that_are():
+    """Two of op-token on one socket, and one of them has no keys that fit."""
+    fresh = Home()
+    path, admin = fresh.dir + "/shared.sock", fresh.dir + "/operator.sock"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(path)
+            listener.listen(16)
+            process = start_with(fresh, listener, "op-token", "--admin", "unix:" + admin)
+            wait_until(lambda: os.path.exists(admin), 10)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(20)
+                connection.connect(path)
+                connection.sendall(b"GET /.ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                time.sleep(0.3)
+                connection.setblocking(False)
+                with pytest.raises(BlockingIOError):  # it waits for somebody who can answer
+                    connection.recv(1)
+                connection.settimeout(20)
+                fresh.start("op-discovery").wait_ready()
+                assert read_reply(connection)[0] == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+    finally:
+        fresh.close()
 
 
 # --- drain ---

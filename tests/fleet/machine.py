@@ -65,6 +65,7 @@ class Machine:
                 path = self.path("etc/systemd/system", wants, name)
                 if os.path.lexists(path):
                     os.unlink(path)
+        os.makedirs(self.path("var/log/journal"), exist_ok=True)
         with open(self.path("etc/machine-id"), "w", encoding="ascii"):
             pass
         with open(self.path("etc/hosts"), "w", encoding="ascii") as file:
