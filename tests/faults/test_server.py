@@ -53,7 +53,7 @@ def test_every_bad_line_is_named_before_anything_opens(home):
     with open(path, "w", encoding="utf-8") as file:
         file.write("[all]\nissuer = https://op.example\ncode_lifetime = 2h\nstate_dir = relative\n"
                    "[op-discovery]\nrotation_interval = soon\nfuture_setting = 1\n[op-other]\nanything = goes\nnonsense\n")
-    for options, lines in (([], (3, 4, 6, 10)), (["--check-config"], (3, 4, 6, 7, 10))):
+    for options, lines in (([], (3, 4, 6, 10)), (["--check-config"], (3, 4, 6, 7, 9, 10))):
         done = home.run("op-discovery", "--config", path, *options)
         assert done.returncode == 78
         assert [line.split(": ")[0] for line in done.stderr.strip().split("\n")] == [f"{path}:{n}" for n in lines]
