@@ -1,4 +1,5 @@
-"""Only op-async talks to the outside: what the kernel says of every server's sockets, at rest and while a fetch hangs."""
+"""Only op-async talks to the outside: what the kernel says of every server's sockets, at rest, while a fetch hangs and while a
+mail server does."""
 import concurrent.futures
 import os
 import re
@@ -10,9 +11,12 @@ import pytest
 import requests
 
 import outside
+from conftest import free_port
+from mail_server import MailServer
 from outside import Signer
 from person import request_for, sign_in
 from server_process import wait_until
+from visitor import PASSWORD, Visitor, new_user
 
 CALLBACK = "http://localhost:8090/callback"
 FAMILIES = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet", "netlink"]
@@ -23,12 +27,15 @@ def world(start_partita):
     directory = tempfile.mkdtemp(prefix="partita-outside-", dir="/tmp")
     authority = outside.Authority(directory)
     machine = outside.Machine(authority.server_context("localhost"))
+    mail = MailServer(free_port(), authority.server_context("localhost"))
     partita = start_partita("--set", "op-async.outside_allowed=localhost", "--set", f"op-async.outside_ca_file={authority.path}",
-                            "--set", "op-async.fetch_timeout=20s", "--set", "op-async.fetch_stall_timeout=20s",
+                            "--set", f"all.mail_server=smtp://localhost:{mail.port}", "--set", "all.mail_from=op@example.org",
+                            "--set", f"op-async.mail_ca_file={authority.path}", "--set", "op-async.fetch_timeout=20s", "--set", "op-async.fetch_stall_timeout=20s",
                             *(word for server in ("op-token", "op-auth", "op-management", "op-async")
                               for word in ("--set", f"{server}.outside_wait=20s")), "--instances", "op-token=2")
-    yield partita, machine
+    yield partita, machine, mail
     machine.close()
+    mail.close()
     shutil.rmtree(directory)
 
 
@@ -86,7 +93,7 @@ def test_the_reader_of_sockets_can_see_one():
 
 
 def test_at_rest_and_at_work_nobody_has_a_network_socket(world):
-    partita, _ = world
+    partita, _, _ = world
     sign_in(partita, partita.info["client"], "openid offline_access")
     requests.get(partita.issuer + "/.well-known/jwks.json", timeout=20)
     assert {name for name, _ in servers(partita)} >= {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management", "op-async"}
@@ -96,7 +103,7 @@ def test_at_rest_and_at_work_nobody_has_a_network_socket(world):
 
 def test_while_a_document_is_fetched_only_op_async_is_outside(world):
     """Every server that needs it waits: it is fetched once, for all of them."""
-    partita, machine = world
+    partita, machine, _ = world
     signer = Signer()
     client = partita.add_client("Machine", CALLBACK, "--grant", "client_credentials", "--grant", "device_code", "--auth-method",
                                 "private_key_jwt", "--jwks-uri", f"https://localhost:{machine.port}/jwks")["client_id"]
@@ -123,8 +130,24 @@ def test_while_a_document_is_fetched_only_op_async_is_outside(world):
     wait_until(lambda: all(sockets(pid).keys() == {"unix"} for _, pid in servers(partita)), 5)
 
 
+def test_while_mail_is_delivered_only_op_async_is_outside(world):
+    partita, _, mail = world
+    visitor = Visitor(partita, new_user(partita, "email=ada@example.org", "email_verified=true"))
+    mail.hold.add("ada@example.org")
+    visitor.enter()
+    wanted = {"current": PASSWORD, "new": "a much better password", "repeat": "a much better password"}
+    assert "Your password has been changed" in visitor.send(visitor.get("/account"), "password", wanted).text
+    wait_until(lambda: mail.held, 10)
+    outsiders = {name for name, pid in servers(partita) if peers(pid, mail.port)}
+    others = {name: sockets(pid).keys() for name, pid in servers(partita) if name != "op-async"}
+    mail.let_go()
+    assert outsiders == {"op-async"} and all(families == {"unix"} for families in others.values()), others
+    wait_until(lambda: all(sockets(pid).keys() == {"unix"} for _, pid in servers(partita)), 5)
+    assert mail.to("ada@example.org")
+
+
 def test_nobody_else_has_even_the_library(world):
-    partita, _ = world
+    partita, _, _ = world
     for name, pid in servers(partita):
         with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
             assert ("libcurl" in file.read()) == (name == "op-async"), name
