@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -18,6 +19,11 @@ ENDPOINTS = {"/token": "op-token", "/as/par": "op-auth", "/introspect": "op-mana
              "/device_authorization": "op-async"}
 
 
+def outside_wait(text):
+    """The setting of all servers that wait for keys."""
+    return {f"{server}__outside_wait": text for server in ("op_token", "op_auth", "op_management", "op_async")}
+
+
 class World:
     """op-discovery, op-token and op-async of one installation, a client's machine, and clients that publish keys there."""
 
@@ -25,7 +31,7 @@ class World:
         self.authority = outside.Authority(str(directory))
         self.machine = outside.Machine(self.authority.server_context("localhost", "127.0.0.1"))
         defaults = {"op_async__outside_allowed": allowed, "op_async__outside_ca_file": self.authority.path,
-                    **{f"{server}__outside_wait": "2s" for server in ("op_token", "op_auth", "op_management", "op_async")}, "op_async__fetch_timeout": "5s", "op_async__fetch_stall_timeout": "2s",
+                    **outside_wait("2s"), "op_async__fetch_timeout": "5s", "op_async__fetch_stall_timeout": "2s",
                     "op_token__client_secret_failures": "100000", "op_async__host_fetches_max": "16"}
         self.home = Home(**{**defaults, **settings})
         self.discovery = self.home.start("op-discovery")
@@ -227,20 +233,28 @@ def test_what_one_server_wished_for_serves_all(world):
     assert set(statuses) <= {200, 201} and world.hits(keys) == 1
 
 
-def test_a_server_that_hangs_is_in_nobodys_way(world):
+def test_a_server_that_hangs_is_in_nobodys_way(own_world):
     """Least of all in op-async's own, where devices ask and documents are fetched."""
+    world = own_world(op_async__fetch_timeout="30s", op_async__fetch_stall_timeout="30s", **outside_wait("30s"))
     signer, other = Signer(), Signer()
     clients = {path: world.client_everywhere(signer) for path in ENDPOINTS}
     other_client, _ = world.client_everywhere(other)
+    told = threading.Event()
+
+    def until_told(machine, connection):
+        told.wait(60)
+        machine.pages["/told"](machine, connection)
+    world.machine.put("/told", jwks(signer))
     for path, (_, keys) in clients.items():
         world.endpoint(path)
-        world.machine.pages[keys] = outside.hang
+        world.machine.pages[keys] = until_told
     with concurrent.futures.ThreadPoolExecutor(len(ENDPOINTS)) as pool:
         waiting = [pool.submit(world.ask_at, path, client, signer) for path, (client, _) in clients.items()]
-        wait_until(lambda: all(world.hits(keys) == 1 for _, keys in clients.values()), 5)
+        wait_until(lambda: all(world.hits(keys) == 1 for _, keys in clients.values()), 20)
         assert all(world.ask_at(path, other_client, other)[0] in (200, 201) for path in ENDPOINTS)
         assert not any(answer.done() for answer in waiting)
-        assert all(put_off(answer.result()) for answer in waiting)
+        told.set()
+        assert {answer.result()[0] for answer in waiting} <= {200, 201}
 
 
 def test_stale_keys_go_on_anywhere(short_world):
@@ -254,7 +268,7 @@ def test_stale_keys_go_on_anywhere(short_world):
     for path, (client, keys) in clients.items():
         assert short_world.ask_at(path, client, signer)[0] in (200, 201)
         assert put_off(short_world.ask_at(path, client, Signer("new")))
-        assert short_world.hits(keys) == 2
+        assert short_world.hits(keys) in (2, 3), "the failure is remembered for a while"
 
 
 # --- when it cannot be fetched ---
