@@ -50,11 +50,9 @@ static void decide_of_present(const struct import_batch *batch, struct import_it
     bool differs = new_password || (row->disabled && !present->user->disabled) ||
                    claims_differ(batch->ctx, present->user, row->claims);
     item->user_id = present->user->user_id;
-    if (batch->existing == IMPORT_SKIP) {
-        item->outcome = IMPORT_SKIPPED;
-        return;
-    }
-    if (row->sub != NULL && strcmp(row->sub, present->user->user_id) != 0)
+    if (batch->existing == IMPORT_SKIP)
+        item->outcome = lacks_password && present->user->has_imported_at ? IMPORT_COMPLETED : IMPORT_SKIPPED;
+    else if (row->sub != NULL && strcmp(row->sub, present->user->user_id) != 0)
         refuse(item, "there is a user of this name already, whose sub is another");
     else if (batch->existing == IMPORT_REFUSE && !present->user->has_imported_at)
         refuse(item, "there is a user of this name already, who was not imported (--existing skip or update)");
@@ -62,7 +60,8 @@ static void decide_of_present(const struct import_batch *batch, struct import_it
         refuse(item, "there is a user of this name already, who differs (--existing skip or update)");
     else
         item->outcome = differs ? IMPORT_UPDATED : lacks_password ? IMPORT_COMPLETED : IMPORT_UNCHANGED;
-    item->set_password = item->outcome != IMPORT_REFUSED && (lacks_password || new_password);
+    item->set_password = item->outcome == IMPORT_COMPLETED ||
+                         (item->outcome == IMPORT_UPDATED && (lacks_password || new_password));
     item->old_phc = new_password ? present->password->phc : NULL;
 }
 

@@ -43,6 +43,13 @@ def test_killed_between_its_writes(home, function, there):
     counts(finish(home), read=USERS, completed=there, added=USERS - there)
 
 
+def test_skipping_who_is_there_completes_too(home):
+    kill_at(home, "import_write_passwords", "import", home.file, "--keep-ids")
+    counts(home.ok("import", home.file, "--keep-ids", "--existing", "skip"), read=USERS, completed=500, added=USERS - 500)
+    counts(home.ok("import", home.file, "--keep-ids", "--existing", "skip"), read=USERS, skipped=USERS)
+    finish(home)
+
+
 def test_killed_anywhere(home):
     """By the clock, at three moments; what is there then is whole or is completed."""
     for wait in (0.01, 0.05, 0.1):
