@@ -147,6 +147,7 @@ static enum op_err check_table(struct check *check, const struct catalogue_row *
     json_t *table = json_make_object(check->app->ctx);
     json_set_string(table, "environment", kv_env_name(row->table->env));
     json_set_string(table, "table", row->table->name);
+    json_set_string(table, "holds", row->repository == NULL ? "marks" : catalogue_is_index(row) ? "index" : "records");
     json_set_int(table, "entries", (int64_t)entries);
     json_array_append(check->tables, table);
     return err;

@@ -11,6 +11,7 @@ import requests
 from conftest import BUILD, Partita
 from person import Person, request_for, sign_in, token_request
 from registration import Registrar
+from server_process import wait_until
 from test_device import Device, new_device_client
 from token_process import REDIRECT_URI
 from trouble import PASSWORD, People, has_session
@@ -18,9 +19,14 @@ from trouble import PASSWORD, People, has_session
 SCOPE = "openid offline_access"
 
 
+def wrong(report):
+    """Other tests may have left what a newer version wrote, or tables of their own: that is reported, too."""
+    return [finding for finding in report["findings"] if finding["kind"] not in ("newer", "unknown")]
+
+
 def is_clean(partita):
     report = partita.opctl("check")
-    assert report["clean"] and report["findings"] == [], report
+    assert report["clean"] and wrong(report) == [], report
     return True
 
 
@@ -74,18 +80,17 @@ def fixture_saved(own):
         people.sign_in()
     people.backup = own.dir + "-backup"
     assert is_clean(own)
+    people.leftovers = own.opctl("check")["leftovers"]
     before = {number: dict(tokens) for number, tokens in enumerate(people.tokens)}
     busy = People(own, "busy")
     busy.sign_in()
     registrar = Registrar(own)
     loads = [Load(busy.sign_in), Load(lambda: busy.refresh(0)), Load(registrar.register)]
     try:
-        while not all(load.done or load.failure for load in loads):
-            pass
+        wait_until(lambda: all(load.done or load.failure for load in loads), 60)
         counts = [load.done for load in loads]
         people.report = own.opctl("backup", people.backup)
-        while not all(load.done > count or load.failure for load, count in zip(loads, counts)):
-            pass
+        wait_until(lambda: all(load.done > count or load.failure for load, count in zip(loads, counts)), 60)
     finally:
         for load in loads:
             load.stop()
@@ -182,8 +187,8 @@ def test_a_broken_index_is_found_and_repaired(filled, table):
         assert done.returncode == 1 and "--repair" in done.stderr, (how, done.stdout)
         assert f'"table": "{table}"' in done.stdout and f'"kind": "{FOUND[how]}"' in done.stdout, (how, done.stdout)
         repaired = filled.opctl("check", environment, "--repair")
-        assert repaired["clean"] and repaired["findings"][0]["repaired"], (how, repaired)
-        assert filled.opctl("check", environment)["findings"] == [], how
+        assert repaired["clean"] and wrong(repaired)[0]["repaired"], (how, repaired)
+        assert wrong(filled.opctl("check", environment)) == [], how
     assert is_clean(filled)
 
 
@@ -192,19 +197,12 @@ def test_what_the_expiry_index_lacks_is_written_anew(filled, table):
     break_table(filled, table, "unlist")
     done = filled.opctl("check", check=False)
     assert done.returncode == 1 and '"table": "(expiry)"' in done.stdout
-    assert filled.opctl("check", "--repair")["findings"][0]["count"] == 1
+    assert wrong(filled.opctl("check", "--repair"))[0]["count"] == 1
     assert is_clean(filled)
 
 
-def test_every_kind_of_index_is_tried(own):
-    catalogue = open(os.path.join(os.path.dirname(__file__), "../../common/store/tables.h"), encoding="utf-8").read()
-    for table in INDEXES:
-        assert f'"{table}"' in catalogue
-    checked = {row["table"] for row in own.opctl("check")["tables"]}
-    marks = {"revoked_tokens", "spent_requests", "jtis", "counters"}
-    records = {"private_keys", "signing_keys", "rotation_wish", "clients", "initial_access_tokens", "users", "passwords", "sessions",
-               "consents", "families", "messages", "codes", "spent_codes", "pushed_requests", "device_requests", "wishes", "documents"}
-    assert checked == set(INDEXES) | marks | records
+def test_every_index_is_tried(own):
+    assert {row["table"] for row in own.opctl("check")["tables"] if row["holds"] == "index"} == set(INDEXES)
 
 
 def test_a_record_that_cannot_be_read_is_said_and_left(filled):
@@ -213,7 +211,7 @@ def test_a_record_that_cannot_be_read_is_said_and_left(filled):
     assert done.returncode == 1 and '"kind": "unreadable"' in done.stdout and "docs/backup.md" in done.stderr
     break_table(filled, "messages", "lose")
     break_table(filled, "messages", "lose")
-    assert [finding["kind"] for finding in filled.opctl("check", "--repair")["findings"]] == ["stale", "stale"]
+    assert {finding["kind"] for finding in wrong(filled.opctl("check", "--repair"))} == {"stale"}
     assert is_clean(filled)
 
 
@@ -221,7 +219,8 @@ def test_a_record_that_cannot_be_read_is_said_and_left(filled):
 
 def test_the_copy_opens_and_serves(copy, saved):
     assert copy.report["families_alive"] == saved.report["families_alive"] and not copy.report["revoked_all"]
-    assert is_clean(copy)
+    assert is_clean(copy) and copy.opctl("check")["leftovers"] == saved.leftovers  # what was being written has what it leans on
+    assert list(families(copy).values()).count("alive") >= copy.report["families_alive"]
     assert accept(copy, saved.client, saved.before[2]["refresh_token"])["refresh_token"] != saved.before[2]["refresh_token"]
     assert userinfo(copy, saved.before[3]["access_token"]) == 200
     request, _ = request_for(saved.client["client_id"], REDIRECT_URI, SCOPE, prompt="none")
@@ -237,7 +236,7 @@ def test_who_refreshed_since_the_backup_is_refused_and_nothing_is_killed(copy, s
     refuse(copy, saved.client, saved.tokens[0]["refresh_token"])
     refuse(copy, saved.client, saved.tokens[1]["refresh_token"])
     refuse(copy, saved.client, saved.tokens[-1]["refresh_token"])  # a family that the backup does not know
-    assert families(copy) == before and "dead" not in before.values()
+    assert families(copy) == before
     # The successor of a token is always the same: who still holds the old one lets the others go on, too.
     assert accept(copy, saved.client, saved.before[0]["refresh_token"])["refresh_token"] == saved.tokens[0]["refresh_token"]
     accept(copy, saved.client, saved.tokens[0]["refresh_token"])

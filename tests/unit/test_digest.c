@@ -28,6 +28,15 @@ static void sha2_of_abc(void **state)
     void *ctx = mem_root("test");
     uint8_t out[64];
     digest_sha256(bytes_of("abc"), out);
+    struct digest_stream *stream = digest_sha256_stream(ctx);
+    uint8_t in_parts[DIGEST_SHA256_LEN];
+    for (unsigned i = 0; i < 2; i++) { /* it begins anew after its end */
+        digest_sha256_add(stream, bytes_of("a"));
+        digest_sha256_add(stream, bytes_of(NULL));
+        digest_sha256_add(stream, bytes_of("bc"));
+        digest_sha256_end(stream, in_parts);
+        assert_memory_equal(in_parts, out, sizeof in_parts);
+    }
     assert_hex(ctx, out, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_true(bytes_equal(digest_sha256_of(ctx, "abc"), bytes_from(out, 32)));
     assert_int_equal(digest_sha2(256, bytes_of("abc"), out), 32);
