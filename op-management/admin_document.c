@@ -265,6 +265,7 @@ static bool may_be_refused(const struct admin_operation *operation, const char *
     case 415:
         return has_body;
     case 412:
+        return operation->versioned && operation->method != HTTP_GET && strchr(operation->path, '{') != NULL;
     case 428:
         return needs_match(operation);
     default:

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import requests
 
+from admin_examples import OTHER_EXAMPLES
 from administration import Desk
 from conftest import BUILD
 
@@ -127,7 +128,7 @@ def user_remove(book):
 
 EXAMPLES = {function.__name__: function for function in (
     document, user_list, user_add, user_show, user_change, user_remove,
-)}
+)} | OTHER_EXAMPLES
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -214,6 +215,9 @@ def test_what_is_not_there_is_not_found(book):
     for name in operations_of(book, lambda method, operation: "404" in operation["responses"]):
         body = {} if "requestBody" in book.operations[name][2] else None
         answer = book.judge(name, book.desk.call(book.operations[name][0].upper(), book.path_of(name), body, headers={"If-Match": "*"}))
+        if name == "family_revoke":  # an access token may name a family that was never stored
+            assert answer.status_code == 204
+            continue
         assert answer.status_code == 404 and answer.json()["error"] == "not_found", name
 
 
@@ -242,4 +246,4 @@ def test_lists_are_read_part_by_part_and_take_no_nonsense(book):
                               ("?limit=1&limit=2", "limit")):
             answer = book.judge(name, book.desk.call("GET", path + query))
             assert (answer.status_code, answer.json().get("member")) == (400, member), (name, query)
-        assert book.judge(name, book.desk.call("GET", path)).status_code == 200, name
+        assert book.judge(name, book.desk.call("GET", path)).status_code == (404 if "{" in book.operations[name][1] else 200), name
