@@ -15,6 +15,7 @@
 #include "registration_token.h"
 #include "restore.h"
 #include "session.h"
+#include "status.h"
 #include "sweep.h"
 #include "user.h"
 
@@ -42,6 +43,7 @@ static const struct cli_command *const TABLES[] = {
     BACKUP_COMMANDS,
     RESTORE_COMMANDS,
     DEPLOY_COMMANDS,
+    STATUS_COMMANDS,
     MANUAL_COMMANDS,
     NULL,
 };

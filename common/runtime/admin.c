@@ -1,16 +1,20 @@
 #include "runtime/admin.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "runtime/metrics.h"
 
 static struct admin admin;
+static int64_t started_at;
 
 void admin_setup(const struct admin *given)
 {
     admin = *given;
+    started_at = clock_now();
 }
 
 static void send_text(struct http_request *req, int status, const char *text)
@@ -40,8 +44,26 @@ static void add_metric(struct buf *out, const char *name, const char *type, cons
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* Memory of this process's own, in bytes; 0 where the kernel does not tell. */
+static unsigned long long pss_anon(void)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "Pss_Anon: %llu kB", &kib) != 1)
+        continue;
+    fclose(file);
+    return kib * 1024;
+}
+
 static void add_process(struct buf *out)
 {
+    add_metric(out, "partita_start_time_seconds", "gauge", "When this process started, in seconds since 1970 UTC.");
+    buf_printf(out, "partita_start_time_seconds %lld\n", (long long)started_at);
+    add_metric(out, "partita_memory_pss_anon_bytes", "gauge", "Memory that is this process's alone.");
+    buf_printf(out, "partita_memory_pss_anon_bytes %llu\n", pss_anon());
     add_metric(out, "partita_ready", "gauge", "1 when requests can be answered, as /.ready says.");
     buf_printf(out, "partita_ready %d\n", admin.not_ready() == NULL ? 1 : 0);
     add_metric(out, "partita_build_info", "gauge", "Always 1, with the version that runs.");
