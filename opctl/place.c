@@ -151,11 +151,29 @@ void place_abandon(const void *ctx, const struct place *place)
 {
     if (!exists(marker_in(ctx, place->building)))
         return; /* it is in its place, and this may be what was there */
-    clear(ctx, place->building);
-    rmdir(place->building);
+    place_clear(ctx, place->building);
 }
 
 /* --- and after --- */
+
+void place_clear(const void *ctx, const char *dir)
+{
+    clear(ctx, dir);
+    rmdir(dir);
+}
+
+enum op_err place_put_volatile(const void *ctx, const char *from, const char *to, const char **ret_why)
+{
+    for (unsigned e = 0; e < KV_ENV_COUNT; e++) {
+        const char *made = mem_printf(ctx, "%s/%s", from, kv_env_name((enum kv_env)e));
+        const char *there = mem_printf(ctx, "%s/%s", to, kv_env_name((enum kv_env)e));
+        unsigned how = exists(there) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+        if (kv_env_is_volatile((enum kv_env)e) && renameat2(AT_FDCWD, made, AT_FDCWD, there, how) != 0)
+            return failed(ctx, there, "replaced", ret_why);
+    }
+    place_clear(ctx, from);
+    return OP_OK;
+}
 
 /* Beside directories that are there but empty, as tmpfiles.d makes them. A server that finds only some of its
  * environments refuses to start, so many steps do no harm where there was no state. */

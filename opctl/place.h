@@ -21,5 +21,10 @@ must_check enum op_err place_begin(const void *ctx, const char *state_dir, struc
  * nothing). */
 must_check enum op_err place_switch(const void *ctx, const struct place *place, const char **ret_aside,
                                     const char **ret_why);
+/* Puts each volatile environment that was made below `from` in its place below `to`, and removes what was there and
+ * `from`. OP_BROKEN with *ret_why: each is the old or the new one. */
+must_check enum op_err place_put_volatile(const void *ctx, const char *from, const char *to, const char **ret_why);
+/* Removes environments below dir, and dir itself when nothing else is in it. */
+void place_clear(const void *ctx, const char *dir);
 /* Removes what was made, while it is not in its place. */
 void place_abandon(const void *ctx, const struct place *place);

@@ -159,12 +159,17 @@ static void note_volatile_sizes(struct restore *restore)
 static int make_volatile(const struct restore *restore)
 {
     const void *ctx = restore->app->ctx;
-    for (unsigned e = 0; e < KV_ENV_COUNT; e++)
-        if (kv_env_is_volatile((enum kv_env)e)) {
-            unlink(mem_printf(ctx, "%s/data.mdb", layout_dir(ctx, (enum kv_env)e)));
-            unlink(mem_printf(ctx, "%s/lock.mdb", layout_dir(ctx, (enum kv_env)e)));
-        }
-    return init_volatile(restore->app, restore->unowned, restore->volatile_sizes);
+    const char *configured = settings.runtime_dir, *why;
+    const char *building = mem_printf(ctx, "%s/.restoring", configured);
+    place_clear(ctx, building);
+    settings.runtime_dir = building;
+    int status = init_volatile(restore->app, restore->unowned, restore->volatile_sizes);
+    settings.runtime_dir = configured;
+    if (status == APP_OK && place_put_volatile(ctx, building, configured, &why) != OP_OK)
+        status = app_fail("%s", why);
+    if (status != APP_OK)
+        place_clear(ctx, building);
+    return status;
 }
 
 /* --- the command --- */

@@ -220,12 +220,11 @@ def test_a_backup_that_is_killed_is_none(home, function):
 
 
 @pytest.mark.parametrize("function, restored", [
-    ("kv_create", False), ("init_volatile", False), ("syscall renameat2", False), ("syscall rename", True),
+    ("kv_create", False), ("place_put_volatile", False), ("place_switch", False), ("syscall rename", True),
 ])
 def test_a_restore_that_is_killed_leaves_one_state_whole(saved, function, restored):
     kill_at(saved, function, "restore", "--unowned", "--revoke-all", saved.backup)
     assert names(saved) == (["alice"] if restored else ["alice", "bob"])
-    saved.ok("init", "--unowned", "--volatile")  # as at every boot
     assert whole(saved)
     aside = saved.ok("restore", "--unowned", "--keep-families", saved.backup)["moved_aside"]
     assert names(saved) == ["alice"] and whole(saved)
