@@ -18,7 +18,7 @@ def test_requests_and_errors_are_counted(partita):
         return [sum(row[name] for row in rows if row["instance"].startswith("op-token@")) for name in ("requests", "errors")]
     before = count()
     for _ in range(3):
-        assert requests.post(partita.issuer + "/token", data={"grant_type": "x"}, verify=partita.verify, timeout=10).status_code == 400
+        assert requests.post(partita.issuer + "/token", data={"grant_type": "x"}, verify=partita.verify, timeout=10).json()["error"]
     assert count() == [before[0] + 3, before[1] + 3]
 
 
