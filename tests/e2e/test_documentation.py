@@ -65,7 +65,7 @@ class Reader:
         self.directory, self.errors = directory, open(os.path.join(directory, "errors"), "w+", encoding="utf-8")
         end, self.commands = os.pipe()
         environment = {"PATH": programs + ":" + os.environ["PATH"], "HOME": directory, "ISSUER": partita.issuer,
-                       "SOCKETS": os.path.dirname(partita.info["servers"][0]["socket"]),
+                       "SOCKETS": os.path.join(os.path.dirname(partita.info["servers"][0]["socket"]), "admin"),
                        "CONFIG": partita.info["opctl"][partita.info["opctl"].index("--config") + 1],
                        **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
         self.shell = subprocess.Popen(["bash", f"/dev/fd/{end}"], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
