@@ -17,7 +17,7 @@ static enum op_err verify_bcrypt(const char *password, size_t len, const struct 
     void *scratch = mem_root("verify_bcrypt");
     struct crypt_data *data = mem_secret(mem_new(scratch, struct crypt_data)); /* 32 KiB */
     char *phrase = mem_secret(mem_strndup(scratch, password, len < PASSWORD_BCRYPT_MAX ? len : PASSWORD_BCRYPT_MAX));
-    const char *made = crypt_r(phrase, setting, data);
+    const char *made = crypt_rn(phrase, setting, data, sizeof *data);
     enum op_err err = OP_INVALID;
     if (made != NULL && strlen(made) == PASSWORD_BCRYPT_LEN)
         err = same(bytes_of(made), bytes_of(phc->bcrypt));
