@@ -105,7 +105,7 @@ static void where_help_is_found(void **state)
     Rec__Message *message = changed("ada@example.org", NULL, "en");
     assert_true(says(letter(message), "Whoever looks after Haus & Hof can help you."));
     json_set_string(site.facts, "contact", "help@example.org");
-    assert_true(says(letter(message), "This is where you find help: help@example.org"));
+    assert_true(says(letter(message), "You find help here: help@example.org"));
 }
 
 static void what_can_never_be_sent(void **state)
