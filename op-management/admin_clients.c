@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/rand.h"
 #include "operator/operate_clients.h"
 #include "protocol/device.h"
@@ -76,7 +75,6 @@ struct work {
     const json_t *patch;  /* without state */
     const char *wished;   /* the state that is asked for; NULL: as it is */
     const char *fresh;    /* a secret, should one be needed */
-    int64_t since;        /* not 0: what was granted before is dead */
     /* set by work: */
     Rec__Client *client;
     const char *secret;
@@ -192,7 +190,7 @@ static enum op_err change_state(struct kv_txn *txn, struct work *work)
 {
     const void *ctx = work->request->http;
     if (strcmp(work->wished, "disabled") == 0)
-        return operate_clients_disable(txn, ctx, work->client_id, work->since, &work->client);
+        return operate_clients_disable(txn, ctx, work->client_id, &work->client);
     return operate_clients_enable(txn, ctx, work->client_id, OPERATE_OVER_NETWORK, &work->client, &work->refusal);
 }
 
@@ -217,15 +215,15 @@ static void changed(enum op_err result, void *arg)
 {
     const struct work *work = arg;
     if (!has_failed(work, result))
-        admin_wait_until(work->request, work->since, reply_in_time);
+        admin_wait_until(work->request, work->client->since, reply_in_time);
 }
 
 static void handle_change(struct admin_request *request)
 {
     struct work *work = new_work(request);
     json_t *patch = json_own(work, json_copy(request->body));
-    if (json_get_string(request->body, "state", &work->wished) == OP_OK && strcmp(work->wished, "disabled") == 0)
-        work->since = clock_now() + 1;
+    if (json_get_string(request->body, "state", &work->wished) != OP_OK)
+        work->wished = NULL;
     json_object_del(patch, "state");
     work->patch = patch;
     kv_run(server_kv(), KV_CLIENTS, change, changed, work);

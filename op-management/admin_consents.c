@@ -1,6 +1,5 @@
 #include "admin_consents.h"
 
-#include "base/clock.h"
 #include "operator/operate_consents.h"
 #include "runtime/server.h"
 
@@ -22,8 +21,8 @@ static const struct admin_schema SCHEMA = {"Consent", "What a user allowed a cli
 struct work {
     struct admin_request *request;
     struct operate_consents_filter filter; /* of the path, too */
-    int64_t since;
     /* set by work: */
+    int64_t since; /* what was granted before is dead */
     struct listing listing;
     json_t *consent;
 };
@@ -85,8 +84,9 @@ static void handle_show(struct admin_request *request)
 
 static enum op_err withdraw(struct kv_txn *txn, void *arg)
 {
-    const struct work *work = arg;
-    return operate_consents_withdraw(txn, work->filter.user_id, work->filter.client_id, work->since);
+    struct work *work = arg;
+    return operate_consents_withdraw(txn, work->request->http, work->filter.user_id, work->filter.client_id,
+                                     &work->since);
 }
 
 static void withdrawn(enum op_err result, void *arg)
@@ -98,9 +98,7 @@ static void withdrawn(enum op_err result, void *arg)
 
 static void handle_withdraw(struct admin_request *request)
 {
-    struct work *work = new_work(request);
-    work->since = clock_now() + 1;
-    kv_run(server_kv(), KV_SESSIONS, withdraw, withdrawn, work);
+    kv_run(server_kv(), KV_SESSIONS, withdraw, withdrawn, new_work(request));
 }
 
 static const struct admin_filter FILTERS[] = {

@@ -20,7 +20,6 @@ struct client_job {
     const char *client_id;
     const json_t *patch;
     const char *fresh;  /* a new secret in case one is needed: made before the work, which may run again */
-    int64_t since;
     /* set by work: */
     Rec__Client *client;
     const char *secret; /* the fresh one, to be shown, when it was needed; else NULL */
@@ -274,7 +273,7 @@ static int run_secret(struct app *app)
 static enum op_err disable_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
-    return operate_clients_disable(txn, job->app->ctx, job->client_id, job->since, &job->client);
+    return operate_clients_disable(txn, job->app->ctx, job->client_id, &job->client);
 }
 
 static enum op_err enable_client(struct kv_txn *txn, void *arg)
@@ -292,10 +291,10 @@ static int say_state(const struct app *app, enum op_err err, const struct client
 
 static int run_disable(struct app *app)
 {
-    struct client_job job = {.app = app, .client_id = app->line.arguments[0], .since = app_since()};
+    struct client_job job = {.app = app, .client_id = app->line.arguments[0]};
     enum op_err err = app_write(app, KV_CLIENTS, disable_client, &job);
     if (err == OP_OK)
-        app_wait_until(job.since);
+        app_wait_until(job.client->since);
     return say_state(app, err, &job, "disabled; its tokens are dead for good");
 }
 

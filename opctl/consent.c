@@ -54,13 +54,13 @@ static int run_show(struct app *app)
 
 static enum op_err withdraw(struct kv_txn *txn, void *arg)
 {
-    const struct consent_job *job = arg;
-    return operate_consents_withdraw(txn, job->user_id, job->client_id, job->since);
+    struct consent_job *job = arg;
+    return operate_consents_withdraw(txn, job->app->ctx, job->user_id, job->client_id, &job->since);
 }
 
 static int run_withdraw(struct app *app)
 {
-    struct consent_job job = {.app = app, .client_id = app->line.arguments[1], .since = app_since()};
+    struct consent_job job = {.app = app, .client_id = app->line.arguments[1]};
     const char *user = app->line.arguments[0];
     int status = person_id(app, user, &job.user_id);
     if (status != APP_OK)

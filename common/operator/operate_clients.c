@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/digest.h"
+#include "operator/operate_since.h"
 #include "protocol/client_auth.h"
 #include "protocol/client_metadata.h"
 #include "protocol/device.h"
@@ -284,14 +285,14 @@ static enum op_err set_disabled(struct kv_txn *txn, Rec__Client *client, bool di
 }
 
 enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                    int64_t since, Rec__Client **ret)
+                                    Rec__Client **ret)
 {
     Rec__Client *client;
     enum op_err err = clients_get(txn, ctx, client_id, &client);
     if (err != OP_OK)
         return err;
     client->has_since = true;
-    client->since = since;
+    client->since = operate_since(kv_now(txn), client->since);
     return set_disabled(txn, client, true, ret);
 }
 

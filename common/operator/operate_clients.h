@@ -53,9 +53,9 @@ must_check enum op_err operate_clients_change(struct kv_txn *txn, const void *ct
 must_check enum op_err operate_clients_secret(struct kv_txn *txn, const void *ctx, const char *client_id,
                                               enum operate_place place, const char *fresh_secret,
                                               Rec__Client **ret, struct refusal *ret_refusal);
-/* Refuses it everywhere from now on; what it was granted before `since` is dead for good. */
+/* Refuses it everywhere from now on; what it was granted before its since, which is moved, is dead for good. */
 must_check enum op_err operate_clients_disable(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                               int64_t since, Rec__Client **ret);
+                                               Rec__Client **ret);
 /* Lets it work again; its old tokens stay dead. OP_INVALID as above. */
 must_check enum op_err operate_clients_enable(struct kv_txn *txn, const void *ctx, const char *client_id,
                                               enum operate_place place, Rec__Client **ret,

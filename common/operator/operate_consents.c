@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/codec.h"
+#include "operator/operate_since.h"
 #include "protocol/scope.h"
 #include "store/consents.h"
 
@@ -105,7 +106,14 @@ enum op_err operate_consents_show(struct kv_txn *txn, const void *ctx, const cha
     return err;
 }
 
-enum op_err operate_consents_withdraw(struct kv_txn *txn, const char *user_id, const char *client_id, int64_t since)
+enum op_err operate_consents_withdraw(struct kv_txn *txn, const void *ctx, const char *user_id, const char *client_id,
+                                      int64_t *ret_since)
 {
-    return consents_withdraw(txn, user_id, client_id, since);
+    Rec__Consent *consent;
+    bool readable = consents_get(txn, ctx, user_id, client_id, &consent) == OP_OK;
+    int64_t since = operate_since(kv_now(txn), readable ? consent->since : 0);
+    enum op_err err = consents_withdraw(txn, user_id, client_id, since);
+    if (err == OP_OK)
+        *ret_since = since;
+    return err;
 }

@@ -19,6 +19,6 @@ must_check enum op_err operate_consents_list(struct kv_txn *txn, const void *ctx
 /* OP_ABSENT, OP_DENIED, OP_BROKEN. Owned by ctx. */
 must_check enum op_err operate_consents_show(struct kv_txn *txn, const void *ctx, const char *user_id,
                                              const char *client_id, json_t **ret);
-/* Withdraws: what was granted before `since` is dead for good. OP_ABSENT. */
-must_check enum op_err operate_consents_withdraw(struct kv_txn *txn, const char *user_id, const char *client_id,
-                                                 int64_t since);
+/* Withdraws: what was granted before *ret_since is dead for good. OP_ABSENT. Works whatever the record's needs. */
+must_check enum op_err operate_consents_withdraw(struct kv_txn *txn, const void *ctx, const char *user_id,
+                                                 const char *client_id, int64_t *ret_since);

@@ -7,6 +7,7 @@
 #include "data/form.h"
 #include "operator/operate_families.h"
 #include "operator/operate_sessions.h"
+#include "operator/operate_since.h"
 #include "operator/operate_user_claims.h"
 #include "store/consents.h"
 #include "store/credentials.h"
@@ -131,15 +132,9 @@ enum op_err operate_users_has_password(struct kv_txn *txn, const void *ctx, cons
 
 /* --- works of the flows --- */
 
-/* Later than all that was granted: that may stand a second ahead, where since did. */
-static int64_t since_after(int64_t now, int64_t since)
-{
-    return (now > since ? now : since) + 1;
-}
-
 static void move_since(struct kv_txn *txn, struct operate_user_job *job)
 {
-    job->since = since_after(kv_now(txn), job->user->since);
+    job->since = operate_since(kv_now(txn), job->user->since);
     job->user->has_since = true;
     job->user->since = job->since;
 }

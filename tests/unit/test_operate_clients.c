@@ -177,10 +177,11 @@ static enum op_err powers(struct kv_txn *txn, void *arg)
     CHECK(change(txn, script->ctx, "admin", "{\"client_name\":\"Mine\"}", &done) == OP_INVALID && done.refusal.member == NULL);
     CHECK(change(txn, script->ctx, "wiki", "{\"administration\":[\"users\"]}", &done) == OP_INVALID);
     CHECK(operate_clients_secret(txn, script->ctx, "admin", OPERATE_OVER_NETWORK, "s", &client, &refusal) == OP_INVALID);
-    CHECK(operate_clients_disable(txn, script->ctx, "admin", 4711, &client) == OP_OK && client->since == 4711);
+    CHECK(operate_clients_disable(txn, script->ctx, "admin", &client) == OP_OK && client->since > kv_now(txn));
+    int64_t since = client->since;
     CHECK(operate_clients_enable(txn, script->ctx, "admin", OPERATE_OVER_NETWORK, &client, &refusal) == OP_INVALID);
     CHECK(operate_clients_enable(txn, script->ctx, "admin", OPERATE_ON_MACHINE, &client, &refusal) == OP_OK);
-    CHECK(!client->disabled && client->since == 4711); /* what was dead stays so */
+    CHECK(!client->disabled && client->since == since); /* what was dead stays so */
     CHECK(operate_clients_secret(txn, script->ctx, "admin", OPERATE_ON_MACHINE, "s", &client, &refusal) == OP_OK);
     return OP_OK;
 }

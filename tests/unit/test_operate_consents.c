@@ -73,14 +73,16 @@ static enum op_err withdraw(struct kv_txn *txn, void *arg)
     struct script *script = arg;
     Rec__Consent *consent;
     json_t *shown;
+    int64_t since;
     CHECK(has_state(txn, script->ctx, "client0", "given"));
-    CHECK(operate_consents_withdraw(txn, "alice", "client0", 4711) == OP_OK);
+    CHECK(operate_consents_withdraw(txn, script->ctx, "alice", "client0", &since) == OP_OK && since == kv_now(txn) + 1);
     CHECK(has_state(txn, script->ctx, "client0", "withdrawn"));
-    CHECK(consents_get(txn, script->ctx, "alice", "client0", &consent) == OP_OK && consent->since == 4711);
-    CHECK(operate_consents_withdraw(txn, "alice", "client1", 4711) == OP_OK); /* whatever it needs */
+    CHECK(consents_get(txn, script->ctx, "alice", "client0", &consent) == OP_OK && consent->since == since);
+    CHECK(operate_consents_withdraw(txn, script->ctx, "alice", "client0", &since) == OP_OK && since == kv_now(txn) + 2);
+    CHECK(operate_consents_withdraw(txn, script->ctx, "alice", "client1", &since) == OP_OK); /* whatever it needs */
     CHECK(operate_consents_show(txn, script->ctx, "alice", "client1", &shown) == OP_DENIED);
-    CHECK(operate_consents_withdraw(txn, "alice", "nobody", 4711) == OP_ABSENT);
-    CHECK(operate_consents_withdraw(txn, "ali", "client0", 4711) == OP_ABSENT);
+    CHECK(operate_consents_withdraw(txn, script->ctx, "alice", "nobody", &since) == OP_ABSENT);
+    CHECK(operate_consents_withdraw(txn, script->ctx, "ali", "client0", &since) == OP_ABSENT);
     return OP_OK;
 }
 
