@@ -90,6 +90,44 @@ static void a_copy_is_an_environment_with_the_same_entries(void **state)
     store_home_remove(&other);
 }
 
+struct filling {
+    uint32_t number;
+    size_t len;
+};
+
+static enum op_err put_large(struct kv_txn *txn, void *arg)
+{
+    static const uint8_t value[3000];
+    struct filling *filling = arg;
+    uint8_t key[4];
+    return kv_put(txn, &NUMBERS, key_of(key, filling->number), bytes_from(value, filling->len), 0);
+}
+
+/* The copy has no more room than the environment had. */
+static void a_full_environment_can_be_copied(void **state)
+{
+    struct fixture *f = *state;
+    void *ctx = mem_root("test");
+    char path[160];
+    struct kv *kv = store_home_open(&f->home, ctx, TOKENS, 1);
+    struct filling filling = {.number = 0};
+    for (filling.len = 3000; filling.len > 300; filling.len /= 8)
+        while (filling.number < 100000 && kv_run_wait(kv, KV_TOKENS, put_large, &filling) == OP_OK)
+            filling.number++;
+    assert_in_range(filling.number, 500, 99999);
+    for (uint32_t i = 0; i < filling.number; i++) { /* what changes may use the rest */
+        struct filling again = {.number = i, .len = 1500 + i % 1500};
+        if (kv_run_wait(kv, KV_TOKENS, put_large, &again) != OP_OK)
+            break;
+    }
+    store_home_path(&f->home, KV_TOKENS, "copy", path);
+    struct copying copying = {.path = path, .ctx = ctx};
+    assert_int_equal(kv_run_wait(kv, KV_READ_ONLY, copy_it, &copying), OP_OK);
+    assert_int_equal(copying.result, OP_OK);
+    unlink(path);
+    talloc_free(ctx);
+}
+
 /* --- keeping others out --- */
 
 static void holder(const struct store_home *home, int in, int out)
@@ -272,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_copy_is_an_environment_with_the_same_entries, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_environment_can_be_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_it_open_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(who_reads_without_its_lock_file_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(who_comes_while_files_are_replaced_is_refused, setup, teardown),
