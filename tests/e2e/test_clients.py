@@ -91,6 +91,21 @@ def test_client(outcomes, client, method, what):
     assert outcome[what] == expected(client, method, what)
 
 
+def test_the_documentation_says_so():
+    """docs/clients.md has the same table, for people: "-" where a client cannot, whatever the method."""
+    with open(os.path.join(ROOT, "docs/clients.md"), encoding="utf-8") as file:
+        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in file if line.startswith("| ")]
+    with open(os.path.join(ROOT, "tests/e2e/package.json"), encoding="utf-8") as file:
+        versions = json.load(file)["dependencies"]
+    told = {row[0].replace("`", ""): dict(zip(rows[0][1:], row[1:])) for row in rows[1:]}
+    assert {name: told["version, language"][name].split(",")[0] for name in ("openid-client", "oidc-client-ts")} == {
+        name: versions[name] for name in ("openid-client", "oidc-client-ts")}
+    for client, row in TABLE.items():
+        assert [method for method in METHODS if told[method if method != "none" else "none (public client)"][client] == "-"] == []
+        for what, cell in row.items():
+            assert (client, what, told[what][client] == "-") == (client, what, isinstance(cell, Cannot))
+
+
 def registration(name, method, *grants):
     return {"client_name": f"{name} {method}", "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [GOODBYE],
             "token_endpoint_auth_method": method, "grant_types": ["authorization_code", "refresh_token", *grants]}
