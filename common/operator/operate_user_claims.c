@@ -99,7 +99,7 @@ static const char *change_one(const void *ctx, Rec__User *user, const char *name
 {
     size_t len = strlen(name);
     if (len == 0 || len > NAME_MAX_LEN || strspn(name, NAME_CHARACTERS) != len)
-        return mem_printf(ctx, "is named with more than 1 to %d of the letters, digits and _-.:/#", NAME_MAX_LEN);
+        return mem_printf(ctx, "has a name that is not 1 to %d of the letters, digits and _-.:/#", NAME_MAX_LEN);
     if (json_is_null(value)) {
         take_away(user, name);
         return NULL;
