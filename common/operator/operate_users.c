@@ -282,7 +282,7 @@ static enum op_err take_power(struct kv_txn *txn, void *arg)
 }
 
 /* Disabled first, while it can still be found by name. */
-static enum op_err disable(struct kv_txn *txn, void *arg)
+static enum op_err disable_user(struct kv_txn *txn, void *arg)
 {
     struct operate_user_job *job = arg;
     bool readable;
@@ -313,7 +313,7 @@ static enum op_err delete_consents(struct kv_txn *txn, void *arg)
     return err;
 }
 
-static enum op_err delete_record(struct kv_txn *txn, void *arg)
+static enum op_err delete_user(struct kv_txn *txn, void *arg)
 {
     const struct operate_user_job *job = arg;
     return users_delete(txn, job->user_id);
@@ -374,9 +374,9 @@ void operate_user_remove(struct operate_user_job *job, struct operate_flow *ret)
 {
     *ret = (struct operate_flow){.arg = job, .again = count_step};
     job->step.reason = "revoked";
-    operate_flow_add(ret, KV_USERS, disable);
+    operate_flow_add(ret, KV_USERS, disable_user);
     operate_flow_add(ret, KV_CREDENTIALS, delete_password);
     sign_out(ret);
     operate_flow_add(ret, KV_SESSIONS, delete_consents);
-    operate_flow_add(ret, KV_USERS, delete_record);
+    operate_flow_add(ret, KV_USERS, delete_user);
 }

@@ -6,7 +6,7 @@ import pytest
 
 from test_opctl import OPCTL, PASSWORD, Home
 
-STEPS = ["set_disabled", "delete_password", "end_sessions", "kill_families", "delete_consents", "delete_user"]
+STEPS = ["disable_user", "delete_password", "end_sessions", "revoke_families", "delete_consents", "delete_user"]
 
 
 def kill_at(home, function, *words, stdin="/dev/null"):

@@ -76,7 +76,7 @@ OPENED = {
     "op-token": {"codes": "w", "tokens": "w", "async": "w", "guard": "w", "clients": "r", "users": "r", "sessions": "r", "jwks": "r", "keys": "r",
                  "remote": "r"},
     "op-userinfo": {"tokens": "r", "clients": "r", "users": "r", "sessions": "r", "jwks": "r"},
-    "op-management": {"tokens": "w", "guard": "w", "clients": "w", "users": "r", "sessions": "r", "jwks": "r", "remote": "r"},
+    "op-management": TABLE["op-management"],
     "op-async": {"async": "w", "outbox": "w", "remote": "w", "guard": "w", "clients": "r"},
 }
 
