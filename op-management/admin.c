@@ -8,6 +8,7 @@
 #include "admin_document.h"
 #include "admin_families.h"
 #include "admin_keys.h"
+#include "admin_outbox.h"
 #include "admin_read.h"
 #include "admin_registration_tokens.h"
 #include "admin_sessions.h"
@@ -25,7 +26,7 @@ enum { BODY_MAX = 64 * 1024, VALUE_MAX = 256 };
 
 static const struct admin_operation *const RESOURCES[] = {
     ADMIN_DOCUMENT, ADMIN_USERS, ADMIN_CLIENTS, ADMIN_CONSENTS, ADMIN_SESSIONS, ADMIN_FAMILIES, ADMIN_REGISTRATION_TOKENS,
-    ADMIN_KEYS,
+    ADMIN_KEYS, ADMIN_OUTBOX,
 };
 
 bool admin_is_on;

@@ -5,7 +5,7 @@
 static const char PREFIX[] = "admin:", READ[] = ":read";
 
 const char *const ADMINISTRATION_NOUNS[] = {"users", "clients", "consents", "sessions", "families",
-                                            "registration-tokens", "keys", NULL};
+                                            "registration-tokens", "keys", "outbox", NULL};
 
 char *administration_resource(const void *ctx, const char *issuer)
 {

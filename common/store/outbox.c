@@ -232,6 +232,40 @@ enum op_err outbox_let_go(struct kv_txn *txn, struct bytes id, struct bytes clai
 
 /* --- dead letters --- */
 
+struct dead {
+    const void *ctx;
+    struct bytes *ids;
+    size_t count;
+};
+
+static bool each_dead(struct bytes key, struct bytes value, void *arg)
+{
+    (void)value;
+    struct dead *dead = arg;
+    dead->ids[dead->count++] = mem_bytes(dead->ctx, key);
+    return true;
+}
+
+enum op_err outbox_list_dead(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit, Rec__Message ***ret,
+                             size_t *ret_count)
+{
+    struct dead dead = {.ctx = ctx, .ids = mem_array(ctx, struct bytes, limit)};
+    enum op_err err = kv_scan(txn, &TABLE_DEAD_LETTERS, bytes_of(NULL), after, limit, each_dead, &dead);
+    if (err != OP_OK)
+        return err;
+    Rec__Message **messages = mem_array(ctx, Rec__Message *, dead.count);
+    for (size_t i = 0; i < dead.count; i++) {
+        err = outbox_get(txn, ctx, dead.ids[i], &messages[i]);
+        if (err != OP_OK && err != OP_DENIED && err != OP_BROKEN && err != OP_ABSENT)
+            return err;
+        if (err != OP_OK)
+            messages[i] = from_key(ctx, dead.ids[i]);
+    }
+    *ret = messages;
+    *ret_count = dead.count;
+    return OP_OK;
+}
+
 struct letters {
     void *ctx;
     struct bytes ids[FORGOTTEN_AT_ONCE];

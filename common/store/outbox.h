@@ -22,6 +22,9 @@ must_check enum op_err outbox_get(struct kv_txn *txn, const void *ctx, struct by
  * only and needs above RECORDS_FORMAT. */
 must_check enum op_err outbox_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit,
                                    Rec__Message ***ret, size_t *ret_count);
+/* The same of dead letters alone. */
+must_check enum op_err outbox_list_dead(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit,
+                                        Rec__Message ***ret, size_t *ret_count);
 
 /* One page of what is due at now_ms, longest due first. place is where the page begins, empty for the first, and is
  * moved behind it, or emptied when nothing is left that is due; *ret_next_ms is then when the next message will be, 0

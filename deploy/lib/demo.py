@@ -51,7 +51,7 @@ def make_token(place):
 def make_admin(place):
     """A client that may do everything at the administration API."""
     client = opctl(place, "client", "add", "--name", "Administration", "--grant", "client_credentials",
-                   "--admin", "users clients consents sessions families registration-tokens keys")
+                   "--admin", "users clients consents sessions families registration-tokens keys outbox")
     return {name: client[name] for name in ("client_id", "client_secret")}
 
 

@@ -189,8 +189,50 @@ def key_show(book):
     assert book.call("key_show", key["kid"]).json()["jwk"]["kty"]
 
 
+# --- the outbox ---
+
+def message_of_ours(book):
+    """op-async of the book's house has no mail server: what opctl leaves there stays."""
+    name = "book-" + secrets.token_hex(6)
+    claims = {"email": name + "@example.org", "email_verified": True, "name": "Ada"}
+    book.call("user_add", body={"username": name, "password": PASSWORD, "claims": claims})
+    book.partita.opctl("user", "password", name, "--set", "mail_server=smtp://localhost", "--set", "mail_from=op@example.org",
+                       secret="another long password\n")
+    return next(one["id"] for one in book.desk.all("/outbox?limit=200") if one["to"] == claims["email"])
+
+
+def outbox_list(book):
+    ids = {message_of_ours(book) for _ in range(2)}
+    assert "next" in book.call("outbox_list", query="?limit=1").json()
+    assert ids <= {one["id"] for one in book.call("outbox_list", query="?limit=200").json()["items"]}
+    assert book.call("outbox_list", query="?state=dead").json()["items"] == []
+    assert book.call("outbox_list", query="?state=well", status=400).json()["member"] == "state"
+
+
+def outbox_show(book):
+    message = message_of_ours(book)
+    shown = book.call("outbox_show", message).json()
+    assert (shown["state"], shown["event"], shown["name"], shown["tries"]) == ("waiting", "password_changed", "Ada", 0)
+    assert book.partita.opctl("outbox", "show", message) == shown
+    book.call("outbox_show", "0" * 32, status=404)
+    book.call("outbox_show", "x", status=404)
+
+
+def outbox_retry(book):
+    message = message_of_ours(book)
+    assert book.call("outbox_retry", message).json()["state"] == "waiting"
+    book.call("outbox_retry", "0" * 32, status=404)
+
+
+def outbox_drop(book):
+    message = message_of_ours(book)
+    book.call("outbox_drop", message)
+    book.call("outbox_drop", message, status=404)
+
+
 OTHER_EXAMPLES = {function.__name__: function for function in (
     client_list, client_add, client_show, client_change, client_secret, client_remove, session_list, session_list_of_user, session_show,
     session_end, session_end_of_user, family_list, family_show, family_revoke, family_revoke_all, consent_list, consent_show,
     consent_withdraw, registration_token_list, registration_token_add, registration_token_revoke, key_list, key_show,
+    outbox_list, outbox_show, outbox_retry, outbox_drop,
 )}
