@@ -84,7 +84,8 @@ struct walk {
 };
 
 /* The next few that the index or the table has, wanted or not. */
-static enum op_err walk_on(struct kv_txn *txn, const void *ctx, struct walk *walk, Rec__Family ***ret, size_t *ret_count)
+static enum op_err walk_on(struct kv_txn *txn, const void *ctx, struct walk *walk, Rec__Family ***ret,
+                           size_t *ret_count)
 {
     enum op_err err = walk->filter->user_id != NULL
                           ? families_list_of_user(txn, ctx, walk->filter->user_id, walk->after, CHUNK, ret, ret_count)

@@ -36,7 +36,8 @@ bool operate_registration_token_check(const struct operate_registration_token *w
         refusal = (struct refusal){"uses", "is not a number from 1 to 1000000"};
     else if (wanted->expires_in < 0 || wanted->expires_in > OPERATE_TOKEN_LIFETIME_MAX)
         refusal = (struct refusal){"expires_in", "is not a number of seconds from 1 to ten years"};
-    else if (wanted->note != NULL && (strlen(wanted->note) > OPERATE_TOKEN_NOTE_MAX || !form_is_utf8(bytes_of(wanted->note))))
+    else if (wanted->note != NULL &&
+             (strlen(wanted->note) > OPERATE_TOKEN_NOTE_MAX || !form_is_utf8(bytes_of(wanted->note))))
         refusal = (struct refusal){"note", "is longer than 200 bytes or not UTF-8 text"};
     else if (wanted->note != NULL && !form_is_plain(bytes_of(wanted->note)))
         refusal = (struct refusal){"note", "has control characters, or others that nobody sees"};

@@ -1,21 +1,14 @@
-#include "protocol/client_metadata.h"
+#include "protocol/client_metadata_fields.h"
 
 #include <string.h>
 
-#include "data/form.h"
-#include "data/uri.h"
 #include "protocol/administration.h"
 #include "protocol/client_auth.h"
 #include "protocol/client_keys.h"
 #include "protocol/device.h"
 #include "protocol/params.h"
-#include "protocol/redirect_uri.h"
-#include "protocol/resource.h"
 
-enum {
-    NAME_LEN_MAX = 200, URI_LEN_MAX = 2048, SCOPE_MAX = 1000, STATEMENT_MAX = 16384,
-    LIST_MAX = 50, POWERS_MAX = 32, CONTACTS_MAX = 20, CONTACT_MAX = 254, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400,
-};
+enum { SCOPE_MAX = 1000, STATEMENT_MAX = 16384, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400 };
 
 struct reader {
     const void *ctx;
@@ -40,67 +33,7 @@ static bool refuse(struct reader *r, const char *name, const char *what)
 
 /* --- strings --- */
 
-static const char *text_problem(const char *text)
-{
-    return form_is_plain(bytes_of(text)) ? NULL : "has characters that nobody would see";
-}
-
-static const char *page_problem(const char *text)
-{
-    void *scratch = mem_root("page_problem");
-    struct uri uri;
-    const char *problem = "is not an absolute URI";
-    if (uri_parse(scratch, text, &uri) == OP_OK)
-        problem = strcmp(uri.scheme, "https") != 0 ? "is not an https address"
-                  : uri.has_userinfo               ? "has a user name or password"
-                                                   : NULL;
-    talloc_free(scratch);
-    return problem;
-}
-
-static const char *application_type_problem(const char *text)
-{
-    return strcmp(text, "web") == 0 || strcmp(text, "native") == 0 ? NULL : "is neither web nor native";
-}
-
-static const char *auth_method_problem(const char *text)
-{
-    return client_auth_is_supported(text) ? NULL : "is not a method that is supported here";
-}
-
-static const char *assertion_alg_problem(const char *text)
-{
-    return client_keys_alg_is_offered(jose_alg_from_name(text)) ? NULL : "is not an algorithm that is supported here";
-}
-
-static const struct text_field {
-    const char *name;
-    size_t offset, max;
-    const char *(*problem)(const char *text);
-} TEXTS[] = {
-#define TEXT(member, max, problem) {#member, offsetof(Rec__Client, member), max, problem}
-    TEXT(application_type, NAME_LEN_MAX, application_type_problem),
-    TEXT(token_endpoint_auth_method, NAME_LEN_MAX, auth_method_problem),
-    TEXT(token_endpoint_auth_signing_alg, NAME_LEN_MAX, assertion_alg_problem),
-    TEXT(id_token_signed_response_alg, NAME_LEN_MAX, text_problem),
-    TEXT(client_name, NAME_LEN_MAX, text_problem),
-    TEXT(client_uri, URI_LEN_MAX, page_problem),
-    TEXT(logo_uri, URI_LEN_MAX, page_problem),
-    TEXT(policy_uri, URI_LEN_MAX, page_problem),
-    TEXT(tos_uri, URI_LEN_MAX, page_problem),
-    TEXT(initiate_login_uri, URI_LEN_MAX, page_problem),
-    TEXT(jwks_uri, URI_LEN_MAX, client_keys_uri_problem),
-    TEXT(software_id, NAME_LEN_MAX, text_problem),
-    TEXT(software_version, NAME_LEN_MAX, text_problem),
-#undef TEXT
-};
-
-static char **text_of(const Rec__Client *client, const struct text_field *field)
-{
-    return (char **)((uintptr_t)client + field->offset);
-}
-
-static bool read_text(struct reader *r, const struct text_field *field)
+static bool read_text(struct reader *r, const struct metadata_text *field)
 {
     const char *value = NULL;
     enum op_err err = json_get_string(r->metadata, field->name, &value);
@@ -112,14 +45,14 @@ static bool read_text(struct reader *r, const struct text_field *field)
                                                       : field->problem(value);
     if (wrong != NULL)
         return refuse(r, field->name, wrong);
-    *text_of(r->client, field) = mem_strdup(r->client, value);
+    *metadata_text_of(r->client, field) = mem_strdup(r->client, value);
     return true;
 }
 
 static bool read_texts(struct reader *r)
 {
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
-        if (!read_text(r, &TEXTS[i]))
+    for (const struct metadata_text *field = METADATA_TEXTS; field->name != NULL; field++)
+        if (!read_text(r, field))
             return false;
     if (r->client->application_type == NULL)
         r->client->application_type = mem_strdup(r->client, "web");
@@ -130,99 +63,14 @@ static bool read_texts(struct reader *r)
 
 /* --- lists of strings --- */
 
-static const char *redirect_problem(const char *text, const Rec__Client *client)
-{
-    return redirect_uri_problem(text, client->application_type);
-}
-
-static const char *grant_problem(const char *text, const Rec__Client *client)
-{
-    static char code[] = "authorization_code", refresh[] = "refresh_token", own[] = "client_credentials";
-    static char *const supported[] = {code, refresh, own};
-    (void)client;
-    return records_contain(supported, sizeof supported / sizeof *supported, text) ||
-                   strcmp(text, DEVICE_GRANT_TYPE) == 0
-               ? NULL
-               : "names a grant that is not supported here";
-}
-
-/* All that the specifications have: see read_response_types. */
-static const char *response_problem(const char *text, const Rec__Client *client)
-{
-    static const char *const known[] = {"code", "token", "id_token", "id_token token", "code token", "code id_token",
-                                        "code id_token token"};
-    (void)client;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i]) == 0)
-            return NULL;
-    return "names a response type that is not supported here";
-}
-
-static const char *contact_problem(const char *text, const Rec__Client *client)
-{
-    (void)client;
-    return text_problem(text);
-}
-
-static const char *named_resource_problem(const char *text, const Rec__Client *client)
-{
-    (void)client;
-    return resource_problem(text);
-}
-
-static const char *power_problem(const char *text, const Rec__Client *client)
-{
-    (void)client;
-    return administration_is_power(text) ? NULL : "is neither a noun of the administration API nor NOUN:read";
-}
-
-enum writer { CLIENTS_OWN, OPERATORS }; /* who says it */
-
-static const struct list_field {
-    const char *name;
-    enum writer writer;
-    size_t offset, count_offset, max, item_max;
-    const char *(*problem)(const char *text, const Rec__Client *client);
-} LISTS[] = {
-#define LIST(writer, member, max, item_max, problem)                                                                   \
-    {#member, writer, offsetof(Rec__Client, member), offsetof(Rec__Client, n_##member), max, item_max, problem}
-    LIST(CLIENTS_OWN, redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
-    LIST(CLIENTS_OWN, post_logout_redirect_uris, LIST_MAX, URI_LEN_MAX, redirect_problem),
-    LIST(CLIENTS_OWN, grant_types, LIST_MAX, NAME_LEN_MAX, grant_problem),
-    LIST(CLIENTS_OWN, response_types, LIST_MAX, NAME_LEN_MAX, response_problem),
-    LIST(CLIENTS_OWN, contacts, CONTACTS_MAX, CONTACT_MAX, contact_problem),
-    LIST(OPERATORS, audiences, LIST_MAX, URI_LEN_MAX, contact_problem),
-    LIST(OPERATORS, resources, LIST_MAX, URI_LEN_MAX, named_resource_problem),
-    LIST(OPERATORS, administration, POWERS_MAX, NAME_LEN_MAX, power_problem),
-#undef LIST
-};
-
 /* True when the reader is to take what this writer says. */
-static bool is_read(const struct reader *r, enum writer writer)
+static bool is_read(const struct reader *r, enum metadata_writer writer)
 {
-    return writer == CLIENTS_OWN || r->rules->by_operator;
+    return writer == METADATA_OF_CLIENTS || r->rules->by_operator;
 }
 
-struct list {
-    char **items;
-    size_t count;
-};
-
-static struct list list_of(const Rec__Client *client, const struct list_field *field)
-{
-    struct list list;
-    memcpy(&list.items, (const char *)client + field->offset, sizeof list.items);
-    memcpy(&list.count, (const char *)client + field->count_offset, sizeof list.count);
-    return list;
-}
-
-static void set_list(Rec__Client *client, const struct list_field *field, struct list list)
-{
-    memcpy((char *)client + field->offset, &list.items, sizeof list.items);
-    memcpy((char *)client + field->count_offset, &list.count, sizeof list.count);
-}
-
-static bool read_item(struct reader *r, const struct list_field *field, const json_t *item, char **list, size_t count)
+static bool read_item(struct reader *r, const struct metadata_list *field, const json_t *item, char **list,
+                      size_t count)
 {
     const char *value = json_string_value(item);
     const char *wrong = value == NULL                                ? "has an item that is not a string"
@@ -238,7 +86,7 @@ static bool read_item(struct reader *r, const struct list_field *field, const js
     return true;
 }
 
-static bool read_list(struct reader *r, const struct list_field *field)
+static bool read_list(struct reader *r, const struct metadata_list *field)
 {
     const json_t *array = json_object_get(r->metadata, field->name);
     if (array == NULL || json_is_null(array))
@@ -252,50 +100,31 @@ static bool read_list(struct reader *r, const struct list_field *field)
     for (size_t i = 0; i < count; i++)
         if (!read_item(r, field, json_array_get(array, i), items, i))
             return false;
-    set_list(r->client, field, (struct list){items, count});
+    metadata_set_list(r->client, field, (struct metadata_strings){items, count});
     return true;
 }
 
 static bool read_lists(struct reader *r)
 {
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
-        if (is_read(r, LISTS[i].writer) && !read_list(r, &LISTS[i]))
+    for (const struct metadata_list *field = METADATA_LISTS; field->name != NULL; field++)
+        if (is_read(r, field->writer) && !read_list(r, field))
             return false;
     return true;
 }
 
 /* --- numbers, scope, keys --- */
 
-static const struct flag_field {
-    const char *name;
-    enum writer writer;
-    size_t offset, has_offset;
-} FLAGS[] = {
-#define FLAG(writer, member) {#member, writer, offsetof(Rec__Client, member), offsetof(Rec__Client, has_##member)}
-    FLAG(CLIENTS_OWN, require_auth_time),
-    FLAG(CLIENTS_OWN, require_pushed_authorization_requests),
-    FLAG(OPERATORS, first_party),
-    FLAG(OPERATORS, rotate_refresh_tokens),
-    FLAG(OPERATORS, introspection_allowed),
-#undef FLAG
-};
-
-static protobuf_c_boolean *member_of(const Rec__Client *client, size_t offset)
-{
-    return (protobuf_c_boolean *)((uintptr_t)client + offset);
-}
-
 static bool read_flags(struct reader *r)
 {
-    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
+    for (const struct metadata_flag *field = METADATA_FLAGS; field->name != NULL; field++) {
         bool value = false;
-        if (!is_read(r, FLAGS[i].writer))
+        if (!is_read(r, field->writer))
             continue;
-        enum op_err err = json_get_bool(r->metadata, FLAGS[i].name, &value);
+        enum op_err err = json_get_bool(r->metadata, field->name, &value);
         if (err == OP_INVALID)
-            return refuse(r, FLAGS[i].name, "is neither true nor false");
-        *member_of(r->client, FLAGS[i].has_offset) = err == OP_OK;
-        *member_of(r->client, FLAGS[i].offset) = value;
+            return refuse(r, field->name, "is neither true nor false");
+        *metadata_has_flag(r->client, field) = err == OP_OK;
+        *metadata_flag_of(r->client, field) = value;
     }
     if (r->client->require_pushed_authorization_requests && r->client->n_response_types == 0)
         return refuse(r, "require_pushed_authorization_requests", "is of no use without response_types");
@@ -375,12 +204,12 @@ static bool has_grant(const struct reader *r, const char *grant)
 
 static void set_one(Rec__Client *client, const char *name, const char *value)
 {
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
-        if (strcmp(LISTS[i].name, name) != 0)
+    for (const struct metadata_list *field = METADATA_LISTS; field->name != NULL; field++) {
+        if (strcmp(field->name, name) != 0)
             continue;
         char **items = mem_array(client, char *, 1);
         items[0] = mem_strdup(items, value);
-        set_list(client, &LISTS[i], (struct list){items, 1});
+        metadata_set_list(client, field, (struct metadata_strings){items, 1});
     }
 }
 
@@ -501,79 +330,3 @@ enum op_err client_metadata_read(const void *ctx, const json_t *metadata, const 
     return OP_OK;
 }
 
-static void replace(Rec__Client *client, const Rec__Client *from, enum writer writer)
-{
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
-        *text_of(client, &TEXTS[i]) = *text_of(from, &TEXTS[i]);
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
-        if (LISTS[i].writer <= writer)
-            set_list(client, &LISTS[i], list_of(from, &LISTS[i]));
-    client->scopes = from->scopes;
-    client->n_scopes = from->n_scopes;
-    client->jwks = from->jwks;
-    client->has_default_max_age = from->has_default_max_age;
-    client->default_max_age = from->default_max_age;
-    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++) {
-        if (FLAGS[i].writer > writer)
-            continue;
-        *member_of(client, FLAGS[i].has_offset) = *member_of(from, FLAGS[i].has_offset);
-        *member_of(client, FLAGS[i].offset) = *member_of(from, FLAGS[i].offset);
-    }
-}
-
-void client_metadata_replace(Rec__Client *client, const Rec__Client *from)
-{
-    replace(client, from, CLIENTS_OWN);
-}
-
-void client_metadata_replace_all(Rec__Client *client, const Rec__Client *from)
-{
-    replace(client, from, OPERATORS);
-}
-
-static void set_members(const void *ctx, json_t *object, const Rec__Client *client, enum writer writer)
-{
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
-        json_set_string(object, TEXTS[i].name, *text_of(client, &TEXTS[i]));
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
-        struct list list = list_of(client, &LISTS[i]);
-        if (LISTS[i].writer > writer)
-            continue;
-        if (list.count > 0 || strcmp(LISTS[i].name, "response_types") == 0)
-            json_set_strings(object, LISTS[i].name, list.items, list.count);
-    }
-    json_set_string(object, "scope", client->n_scopes == 0 ? NULL : scope_text(ctx, client->scopes, client->n_scopes));
-    if (client->has_default_max_age)
-        json_set_int(object, "default_max_age", client->default_max_age);
-    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
-        if (FLAGS[i].writer <= writer && *member_of(client, FLAGS[i].has_offset))
-            json_set_bool(object, FLAGS[i].name, *member_of(client, FLAGS[i].offset));
-    json_t *jwks;
-    if (client->jwks != NULL && json_read(ctx, bytes_of(client->jwks), &jwks) == OP_OK)
-        json_set(object, "jwks", jwks);
-}
-
-void client_metadata_set(const void *ctx, json_t *object, const Rec__Client *client)
-{
-    set_members(ctx, object, client, CLIENTS_OWN);
-}
-
-void client_metadata_set_all(const void *ctx, json_t *object, const Rec__Client *client)
-{
-    set_members(ctx, object, client, OPERATORS);
-}
-
-bool client_metadata_knows(const char *name)
-{
-    static const char *const others[] = {"scope", "default_max_age", "jwks"};
-    bool known = false;
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
-        known = known || strcmp(TEXTS[i].name, name) == 0;
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
-        known = known || strcmp(LISTS[i].name, name) == 0;
-    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
-        known = known || strcmp(FLAGS[i].name, name) == 0;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        known = known || strcmp(others[i], name) == 0;
-    return known;
-}

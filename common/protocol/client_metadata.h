@@ -11,7 +11,8 @@
 #include "protocol/scope.h"
 
 struct client_metadata_rules {
-    const struct scope_list *scopes; /* what may be registered; all of it for a client that names none. NULL: any, none */
+    const struct scope_list *scopes; /* what may be registered; all of it for a client that names none. NULL: any may, and
+                                        a client that names none has none */
     const enum jose_alg *id_token_algs; /* that ID tokens can be signed with */
     size_t id_token_alg_count;
     bool by_operator; /* reads the operator's members, too: audiences, resources, administration, first_party, ... */
