@@ -4,6 +4,7 @@
 
 #include "protocol/administration.h"
 #include "runtime/reply.h"
+#include "runtime/server.h"
 #include "runtime/settings.h"
 
 /* --- schemas --- */
@@ -426,13 +427,24 @@ json_t *admin_document(const void *ctx, const struct admin_operation *const *ope
     return document;
 }
 
+/* Anybody may ask for it: made once. */
+static json_t *own_document(void)
+{
+    static json_t *document;
+    if (document == NULL) {
+        const void *ctx = server_self();
+        size_t count = admin_operation_count();
+        const struct admin_operation **operations = mem_array(ctx, const struct admin_operation *, count);
+        for (size_t i = 0; i < count; i++)
+            operations[i] = admin_operation_at(i);
+        document = admin_document(ctx, operations, count, settings.issuer);
+    }
+    return document;
+}
+
 static void handle(struct admin_request *request)
 {
-    size_t count = admin_operation_count();
-    const struct admin_operation **operations = mem_array(request->http, const struct admin_operation *, count);
-    for (size_t i = 0; i < count; i++)
-        operations[i] = admin_operation_at(i);
-    admin_reply_one(request, admin_document(request->http, operations, count, settings.issuer), 0);
+    admin_reply_one(request, own_document(), 0);
 }
 
 const struct admin_operation ADMIN_DOCUMENT[] = {

@@ -150,9 +150,12 @@ void admin_reply_list(struct admin_request *request, const struct listing *listi
 
 /* --- later --- */
 
+enum { LOOK_US = 20 * 1000, LOOKS_MAX = 150 }; /* a clock that was put back keeps nobody waiting for long */
+
 struct waiting {
     struct admin_request *request;
     int64_t until;
+    unsigned looks;
     void (*then)(struct admin_request *request);
 };
 
@@ -161,8 +164,8 @@ static void look_at_clock(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct waiting *waiting = arg;
-    const struct timeval soon = {.tv_usec = 20 * 1000};
-    if (clock_now() < waiting->until &&
+    const struct timeval soon = {.tv_usec = LOOK_US};
+    if (clock_now() < waiting->until && waiting->looks++ < LOOKS_MAX &&
         event_base_once(server_base(), -1, EV_TIMEOUT, look_at_clock, waiting, &soon) == 0)
         return;
     waiting->then(waiting->request);
@@ -171,6 +174,6 @@ static void look_at_clock(evutil_socket_t fd, short what, void *arg)
 void admin_wait_until(struct admin_request *request, int64_t second, void (*then)(struct admin_request *request))
 {
     struct waiting *waiting = mem_new(request->http, struct waiting);
-    *waiting = (struct waiting){request, second, then};
+    *waiting = (struct waiting){.request = request, .until = second, .then = then};
     look_at_clock(-1, 0, waiting);
 }

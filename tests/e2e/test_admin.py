@@ -221,6 +221,10 @@ def test_nobody_is_asked_to_consent_to_it(partita):
     for scope in ("openid admin:users", "admin:users:read"):
         request, _ = request_for(client["client_id"], client["redirect_uris"][0], scope, resource=resource)
         assert Person(partita).authorize(request)["error"] == "invalid_scope"
+    device = partita.opctl("client", "add", "--name", "Device", "--grant", "device_code", "--public")
+    answer = requests.post(partita.issuer + "/device_authorization", data={"client_id": device["client_id"], "scope": "admin:users"},
+                           verify=partita.verify, timeout=20)
+    assert answer.json()["error"] == "invalid_scope"
     tokens = sign_in(partita, client, "openid", resource=resource)
     answer = Desk(partita).get("/users", token=tokens["access_token"])
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
@@ -275,6 +279,24 @@ def test_it_can_be_switched_off(partita, desk):
         for path in ("/admin/v1/openapi.json", "/admin/v1/users"):
             status, body = ask(connection, "GET", path, desk.token)
             assert (status, body["error"]) == (404, "not_found")
+    finally:
+        process.close()
+
+
+def test_more_passwords_than_can_be_hashed_are_put_off(partita, desk):
+    """One thread and a short queue: the rest comes back later, and nothing was made of it."""
+    process = OwnProcess(partita, "op-management", "all.password_memory=16MiB", "all.password_iterations=3")
+    try:
+        names = [f"queue-{secrets.token_hex(6)}" for _ in range(40)]
+        bodies = [json.dumps({"username": name, "password": PASSWORD}) for name in names]
+        connections = [process.connect() for _ in names]
+        for connection, body in zip(connections, bodies):
+            connection.send(f"POST /admin/v1/users HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {desk.token}\r\n"
+                            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        answers = [connection.answer() for connection in connections]
+        refused = [name for name, (status, body) in zip(names, answers) if (status, body.get("error")) == (503, "temporarily_unavailable")]
+        assert 1 <= len(refused) < 40 and all(status in (201, 503) for status, _ in answers)
+        assert desk.ok("GET", "/users?username=" + refused[0]).json() == {"items": []}
     finally:
         process.close()
 
