@@ -10,7 +10,7 @@ from visitor import PASSWORD, OpAuth, Visitor
 
 NEW_PASSWORD = "a much better password"
 numbers = itertools.count(1)
-QUICKLY = {"op_auth__password_memory": "8MiB", "op_auth__password_iterations": "1", "op_auth__address_guesses": "100000",
+QUICKLY = {"password_memory": "8MiB", "password_iterations": "1", "op_auth__address_guesses": "100000",
            "op_async__outbox_retry_first": "1s", "op_async__outbox_retry_max": "1s", "op_async__mail_timeout": "10s"}
 
 

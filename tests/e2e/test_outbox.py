@@ -210,6 +210,7 @@ def test_what_is_counted(plain, server):
     plain.change(name)
     dead(plain, address)
     assert (gauge(plain, "partita_outbox_messages"), gauge(plain, "partita_outbox_dead_letters")) == (0, 1)
+    assert plain.home.opctl("check", "outbox") is not None, "its indexes are whole"
     plain.home.opctl("outbox", "retry", "--dead")
     plain.wait_letter(address)
     plain.wait_empty()

@@ -95,6 +95,26 @@ static void what_was_declared_shows_before_it_is_counted(void **state)
     talloc_free(ctx);
 }
 
+static bool is_there;
+
+static bool depth(uint64_t *ret)
+{
+    *ret = 7;
+    return is_there;
+}
+
+static void a_gauge_is_asked_whenever_it_is_looked_at(void **state)
+{
+    (void)state;
+    static const struct metric TABLE[] = {{"partita_depth", "How deep.", depth}};
+    void *ctx = mem_root("test");
+    metrics_declare(TABLE, 1);
+    assert_null(strstr(metrics_text(ctx), "partita_depth")); /* it cannot be had now */
+    is_there = true;
+    has_line(metrics_text(ctx), "# HELP partita_depth How deep.\n# TYPE partita_depth gauge\npartita_depth 7");
+    talloc_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +123,7 @@ int main(void)
         cmocka_unit_test_setup(latencies_fall_into_cumulative_buckets, forget),
         cmocka_unit_test_setup(counters_add_up, forget),
         cmocka_unit_test_setup(what_was_declared_shows_before_it_is_counted, forget),
+        cmocka_unit_test_setup(a_gauge_is_asked_whenever_it_is_looked_at, forget),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }

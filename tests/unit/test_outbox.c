@@ -217,6 +217,10 @@ static enum op_err bury_all(struct kv_txn *txn, void *arg)
     CHECK(counts_are(txn, 0, LETTERS_MAX));
     CHECK(outbox_list(txn, script->ctx, bytes_of(NULL), MANY, &messages, &count) == OP_OK && count == LETTERS_MAX);
     CHECK(strcmp(messages[0]->mail->to, mem_printf(script->ctx, "%d", MANY - LETTERS_MAX)) == 0);
+    CHECK(outbox_insert(txn, new_mail(script->ctx, "alive"), NOW, NOW) == OP_OK);
+    CHECK(outbox_list_dead(txn, script->ctx, bytes_of(NULL), 2, &messages, &count) == OP_OK && count == 2);
+    CHECK(outbox_list_dead(txn, script->ctx, id_of(messages[1]), 9, &messages, &count) == OP_OK && count == LETTERS_MAX - 2);
+    CHECK(messages[0]->has_died_at);
     return OP_OK;
 }
 
