@@ -16,7 +16,7 @@ from conftest import BUILD
 from person import Person, sign_in
 from server_process import Home as ServerHome
 from server_process import wait_until
-from test_opctl import OPCTL, PASSWORD, Home
+from test_opctl import OPCTL, PASSWORD, fixture_home  # pylint: disable=unused-import
 from visitor import OpAuth, Visitor
 
 SALT_16 = "AAECAwQFBgcICQoLDA0ODw=="
@@ -71,14 +71,6 @@ def counts(report, **expected):
     """The report's counts are these, and 0 where nothing is said."""
     assert {name: report[name] for name in COUNTS} == {**dict.fromkeys(COUNTS, 0), **expected}, report
     return report
-
-
-@pytest.fixture(name="home")
-def fixture_home(tmp_path):
-    home = Home(tmp_path)
-    home.ok("init", "--unowned")
-    home.ok("init", "--unowned", "--volatile")
-    return home
 
 
 def run(home, text, *words, status=0):
@@ -339,6 +331,12 @@ def test_bad_rows_are_told_by_line_and_the_others_come_in(home):
     assert (report["added"], report["refused"], report["read"]) == (3, len(expected), len(rows) + len(raw))
     assert sorted(user["username"] for user in home.ok("user", "list")) == ["ok1", "ok2", "ok3"]
     assert "\x1b" not in report["stderr"] and all(f":{line}: " in report["stderr"] for line, _ in expected)
+
+
+def test_how_much_memory_a_hash_may_ask_for_is_a_setting(home):
+    text = lines({"username": "ann", "password_hash": "$argon2id$v=19$m=131072,t=1,p=4$c29tZXNhbHQ$" + "A" * 43})
+    assert "imported_password_memory" in problems(run(home, text, status=1))[0][1]
+    counts(run(home, text, "--set", "imported_password_memory=128MiB"), read=1, added=1)
 
 
 def test_bad_rows_of_csv(home):

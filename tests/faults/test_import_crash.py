@@ -7,22 +7,18 @@ import time
 import pytest
 
 from test_import import HASHES, counts
-from test_opctl import OPCTL, Home
+from test_opctl import OPCTL, fixture_home  # pylint: disable=unused-import
 from test_opctl_crash import kill_at
 
 USERS = 1200  # of more than one batch
 
 
-@pytest.fixture(name="home")
-def fixture_home(tmp_path):
-    home = Home(tmp_path)
-    home.ok("init", "--unowned")
-    home.ok("init", "--unowned", "--volatile")
-    with open(tmp_path / "users.jsonl", "w", encoding="utf-8") as file:
+@pytest.fixture(autouse=True)
+def users_file(home):
+    home.file = home.dir + "/users.jsonl"
+    with open(home.file, "w", encoding="utf-8") as file:
         for number in range(USERS):
             file.write(json.dumps({"username": f"user{number}", "sub": f"id-{number}", "password_hash": HASHES["bcrypt-2b"]}) + "\n")
-    home.file = str(tmp_path / "users.jsonl")
-    return home
 
 
 def finish(home):
