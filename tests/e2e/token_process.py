@@ -18,9 +18,9 @@ REDIRECT_URI = "http://localhost:8090/callback"
 
 
 class OwnProcess:
-    """Runs as the server's user; settings are NAME=VALUE. token_key replaces K."""
+    """Runs as the server's user; settings are NAME=VALUE. token_key replaces K; wrap stands before the command."""
 
-    def __init__(self, partita, server, *settings, token_key=None):
+    def __init__(self, partita, server, *settings, token_key=None, wrap=()):
         self.server = server
         self.dir = tempfile.mkdtemp(prefix=f"partita-{server}-", dir="/tmp")
         user = pwd.getpwnam(server)
@@ -37,7 +37,7 @@ class OwnProcess:
         self.log_path = os.path.join(partita.dir, "log", "own-" + os.path.basename(self.dir) + ".log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user.pw_uid, group=user.pw_gid,
+                [*wrap, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user.pw_uid, group=user.pw_gid,
                 extra_groups=os.getgrouplist(server, user.pw_gid),
                 env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": credentials,
                      **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
