@@ -150,3 +150,16 @@ def test_the_folders_and_files_that_ARCHITECTURE_names_are_there():
     named = {name for row in rows for name in re.findall(r"`([\w./-]+/[\w./-]*)`", row.split("|")[1])}
     assert len(named) > 10
     assert not [name for name in sorted(named) if not os.path.exists(os.path.join(ROOT, name))]
+
+
+def test_ARCHITECTURE_names_every_folder_and_every_home():
+    with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
+        text = file.read()
+    folders = [name for name in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, name)) and not name.startswith((".", "_", "build"))]
+    for top in ("common", "tests"):
+        folders.remove(top)
+        folders += [f"{top}/{name}" for name in os.listdir(os.path.join(ROOT, top))
+                    if os.path.isdir(os.path.join(ROOT, top, name)) and not name.startswith((".", "_"))]
+    assert [folder for folder in sorted(folders) if f"`{folder}/`" not in text] == []
+    rows = dict(re.findall(r"^\| `<([a-z0-9_./]+?)(?:\.\.\.)?>` \| (.*) \|$", text, re.M))
+    assert {header: home.replace("`", "").replace(",", "") for header, home in rows.items()} == HOMES
