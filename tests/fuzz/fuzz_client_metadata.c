@@ -1,7 +1,9 @@
-/* Client metadata: whatever is accepted keeps the rules, and registers the same when it is sent back. */
+/* Client metadata: whatever is accepted keeps the rules, and registers the same when it is sent back; said by clients of
+ * themselves, and by an operator over the network, who gives nobody power. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "operator/operate_clients.h"
 #include "protocol/client_metadata.h"
 #include "protocol/redirect_uri.h"
 
@@ -41,6 +43,26 @@ static void check_registered(const void *ctx, const Rec__Client *client)
     require(json_equal(first, members(ctx, again)));
 }
 
+static void check_operators(const void *ctx, const json_t *document)
+{
+    static const struct operate_client_fresh fresh = {"the-id", "the-secret"};
+    static const struct scope_catalogue none = {NULL, 0};
+    struct refusal refusal = {NULL, NULL};
+    const char *secret;
+    Rec__Client *client, *again;
+    if (operate_clients_make(ctx, document, &none, OPERATE_OVER_NETWORK, &fresh, &client, &secret, &refusal) != OP_OK) {
+        require(refusal.what != NULL);
+        return;
+    }
+    require(client->client_name != NULL && client->n_administration == 0 && !client->disabled && !client->has_since);
+    require(client->has_client_secret_hash == (secret != NULL));
+    json_t *first = json_make_object(ctx), *second = json_make_object(ctx);
+    client_metadata_set_all(ctx, first, client);
+    require(operate_clients_make(ctx, first, &none, OPERATE_OVER_NETWORK, &fresh, &again, &secret, &refusal) == OP_OK);
+    client_metadata_set_all(ctx, second, again);
+    require(json_equal(first, second));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     void *ctx = mem_root("fuzz");
@@ -51,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (client_metadata_read(ctx, metadata, &RULES, &client, &error) == OP_OK)
             check_registered(ctx, client);
         else
-            require(error.code != OAUTH_OK && strpbrk(error.description, "\"\\\r\n") == NULL);
+            require(error.code != OAUTH_OK && error.member != NULL && strpbrk(error.description, "\"\\\r\n") == NULL);
+        check_operators(ctx, metadata);
     }
     talloc_free(ctx);
     return 0;
