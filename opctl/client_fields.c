@@ -86,6 +86,16 @@ static const char *text_problem(const void *ctx, const char *option, const char 
     return NULL;
 }
 
+/* "a,b" is written as easily as "a b". */
+static char *without_commas(const void *ctx, const char *value)
+{
+    char *copy = mem_strdup(ctx, value);
+    for (char *p = copy; *p != '\0'; p++)
+        if (*p == ',')
+            *p = ' ';
+    return copy;
+}
+
 static void append_words(const void *ctx, json_t *list, const char *value)
 {
     char *words = mem_strdup(ctx, value), *rest = words;
@@ -120,6 +130,8 @@ static const char *read_list(struct reader *r, const struct field *field)
         return mem_printf(r->ctx, "--%s is given more than %d times", field->option, LIST_MAX);
     for (size_t i = 0; i < count; i++) {
         bool words = field->kind == SCOPES || field->kind == WORDS;
+        if (field->kind == WORDS)
+            values[i] = without_commas(r->ctx, values[i]);
         const char *wrong = text_problem(r->ctx, field->option, values[i]);
         if (wrong == NULL && words && !param_is_scope(values[i]))
             wrong = mem_printf(r->ctx, "--%s %s is not a list of words separated by single spaces", field->option,

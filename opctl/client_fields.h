@@ -29,7 +29,7 @@
     {"policy-uri", "URL", false, "its privacy policy", NULL},                                                         \
     {"tos-uri", "URL", false, "its terms of service", NULL},                                                          \
     {"contact", "TEXT", true, "whom to ask about it", NULL},                                                          \
-    {"admin", "NOUNS", true, "what it may change at the administration API, or only see: users, clients:read", NULL}
+    {"admin", "NOUNS", true, "what it may change at the administration API, or only see: users,clients:read", NULL}
 
 extern const char *const CLIENT_GRANTS[], *const CLIENT_AUTH_METHODS[], *const CLIENT_AUTH_ALGS[],
     *const CLIENT_ID_TOKEN_ALGS[];

@@ -164,6 +164,7 @@ static void options_are_members(void **state)
     IS("{\"client_name\":\"Wiki\",\"redirect_uris\":[\"https://wiki.example/cb\"]}", BACK, NAME);
     IS("{\"scope\":\"openid email\"}", {"scope", "openid"}, {"scope", "email"});
     IS("{\"administration\":[\"users\",\"keys:read\"]}", {"admin", "users keys:read"});
+    IS("{\"administration\":[\"users\",\"keys:read\",\"clients\"]}", {"admin", "users,keys:read"}, {"admin", "clients"});
     IS("{\"resources\":[\"urn:a\",\"urn:b\"]}", {"resource", "urn:a"}, {"resource", "urn:b"});
     IS("{\"rotate_refresh_tokens\":true,\"introspection_allowed\":false}", {"introspection", "no"}, {"rotate", "yes"});
     IS("{\"client_name\":\"Wiki\"}", NAME, {"native", NULL}, {"first-party", NULL}); /* what is left to client.c */
