@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import requests
 
+from administration import Desk
 from conftest import BUILD
 from person import Person, request_for, sign_in, token_request
 from server_process import wait_until
@@ -109,3 +110,21 @@ def test_it_can_be_ended(partita, kind, words):
         wait_until(lambda: world.refresh().status_code == 400, 5)
         assert world.refresh().json()["error"] == "invalid_grant"
         assert world.userinfo().status_code == 401 and world.introspect().json() == {"active": False}
+
+
+@pytest.mark.parametrize("kind, place", [("client", "/clients"), ("session", "/sessions"), ("family", "/families"), ("consent", "/consents")])
+def test_the_administration_api_can_end_it_and_nothing_else(partita, kind, place):
+    world, desk = World(partita, "desk-" + kind), Desk(partita)
+    path = f"{place}/{world.keys[kind]}"
+    before = len([one for one in desk.all(place + "?limit=200") if one.get("state") == "unreadable"])
+    world.needs(kind, NEWER)
+    shown = desk.get(path)
+    assert shown.status_code == 503 and "Retry-After" in shown.headers and "newer version" in shown.json()["error_description"]
+    if kind == "client":
+        for refused in (desk.call("PATCH", path, {"client_name": "Mine"}, headers={"If-Match": "*"}), desk.call("POST", path + "/secret")):
+            assert refused.status_code == 503
+    assert len([one for one in desk.all(place + "?limit=200") if one.get("state") == "unreadable"]) == before + 1
+    desk.remove(path)
+    if kind in ("family", "consent"):  # the newer version sees it dead
+        world.needs(kind, 0)
+    assert world.refresh().status_code == (401 if kind == "client" else 400)
