@@ -206,7 +206,7 @@ def is_like(shown, got, where=""):
         return next((found for name in shown if (found := is_like(shown[name], got[name], f"{where}.{name}"))), None)
     if isinstance(shown, list):
         return next((found for one, other in zip(shown, got) if (found := is_like(one, other, where + "[]"))), None)
-    made_up = isinstance(shown, str) and ("..." in shown or "op.example" in shown or where == ".user_code") \
+    made_up = isinstance(shown, str) and (re.search(r"\.\.\.|op\.example|^\d{4}-\d\d-\d\dT", shown) or where == ".user_code") \
         or isinstance(shown, int) and shown > 10**9  # a time
     return f"{where} is {got!r}" if not made_up and shown != got else None
 
