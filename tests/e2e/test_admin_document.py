@@ -14,7 +14,7 @@ from administration import Desk
 from conftest import BUILD
 
 METHODS = ("get", "post", "put", "patch", "delete")
-ABSENT = "AAAAAAAAAAAAAAAAAAAAAA"
+ABSENT = "BBBBBBBBBBBBBBBBBBBBBA"
 
 
 @pytest.fixture(scope="module")
