@@ -218,7 +218,7 @@ def compare(block, shown, printed):
         assert difference is None, f"{block}\nprints {printed}\n{difference}"
     else:
         pattern = re.escape(text.strip()).replace(r"\.\.\.", ".*")
-        assert re.fullmatch(pattern, printed.strip()), f"{block}\nprints {printed}"
+        assert re.fullmatch(pattern, printed.strip(), re.S), f"{block}\nprints {printed}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
