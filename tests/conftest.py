@@ -12,9 +12,9 @@ import pytest
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))  # person.py and chrome.py, for every group
 BUILD = os.environ.get("PARTITA_BUILD", os.path.join(ROOT, "build"))
-# Passwords that cost little, and any number of them from one address.
+# Passwords that cost little, and any number of wrong ones from one address and for one account.
 QUICK = ["--set", "all.password_memory=8MiB", "--set", "all.password_iterations=1",
-         "--set", "op-auth.address_guesses=100000"]
+         "--set", "op-auth.address_guesses=100000", "--set", "op-auth.account_guesses=10000"]
 
 
 def free_port():
