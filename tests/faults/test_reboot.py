@@ -1,4 +1,5 @@
 """The machine starts again: the volatile environments are gone, what is durable is whole, and people go on."""
+import contextlib
 import os
 import signal
 
@@ -22,8 +23,9 @@ def lose_power(partita):
         nginx = int(file.read())
     with open(f"/proc/{nginx}/task/{nginx}/children", encoding="utf-8") as file:
         pids += [nginx] + list(map(int, file.read().split()))
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+    for pid in pids:  # what deploy/up started ends with it, perhaps before its turn
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not any(map(runs, pids)), 20)
 
 
