@@ -142,7 +142,7 @@ BAD = [  # server, name, what it does, options of the deployment, words of the r
     ("op-token", "9.0.0-never-ready", "exec sleep 600", ["--ready-timeout", "4"], ["failed", "not ready"]),
     ("op-token", "9.0.1-crash-loop", "exit 1", ["--ready-timeout", "6"], ["failed", "crashed"]),
     ("op-token", "9.0.2-other-keys", "mkdir -p /tmp/c; cp $CREDENTIALS_DIRECTORY/* /tmp/c; chmod 600 /tmp/c/*; head -c 32 /dev/urandom > /tmp/c/seal-key; "
-     "CREDENTIALS_DIRECTORY=/tmp/c exec GOOD \"$@\"", [], ["self-test", "not ready"]),
+     "CREDENTIALS_DIRECTORY=/tmp/c exec GOOD \"$@\"", ["--ready-timeout", "4"], ["self-test", "not ready"]),
     ("op-token", "9.0.3-dies-soon", "(sleep SECONDS; kill -9 $$) & exec GOOD \"$@\"", [], ["it crashed"]),
     ("op-management", "9.0.4-errors", "exec GOOD \"$@\" --set registration=closed", [], ["error "]),
 ]
