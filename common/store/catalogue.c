@@ -31,6 +31,7 @@ const struct catalogue_row CATALOGUE[] = {
     {&TABLE_JTIS, NULL},
     {&TABLE_COUNTERS, NULL},
     {&TABLE_WISHES, &REPOSITORY_WISHES},
+    {&TABLE_SLOT_KEY, NULL},
     {&TABLE_DOCUMENTS, &REPOSITORY_DOCUMENTS},
 };
 const size_t CATALOGUE_COUNT = sizeof CATALOGUE / sizeof *CATALOGUE;

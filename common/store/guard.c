@@ -7,12 +7,15 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/num.h"
+#include "base/rand.h"
 #include "data/digest.h"
 #include "store/environment.h"
 #include "store/tables.h"
 
 /* So many slots take a few MiB at the most. */
 enum { SLOT_COUNT = 1 << 17, TAG_LEN = 8, SLOT_LEN = 8 + TAG_LEN };
+
+static const char SLOT_KEY[] = "key";
 
 /* A slot is full until full_until, in milliseconds since 1970: each count moves that on by a part of
  * the window, and the time that passes drains it. tag is whose count it is, zero when several
@@ -59,25 +62,77 @@ enum op_err guard_made_at(struct kv_txn *txn, int64_t *ret)
     return err;
 }
 
-static enum op_err slot_read(struct kv_txn *txn, const char *kind, const char *subject, struct slot *ret)
+/* --- which slot --- */
+
+/* OP_ABSENT: nothing was ever counted. */
+static enum op_err slot_key_get(struct kv_txn *txn, uint8_t ret[DIGEST_KEY_LEN])
+{
+    void *scratch = mem_root("slot_key_get");
+    struct bytes stored;
+    enum op_err err = kv_get(txn, &TABLE_SLOT_KEY, bytes_of(SLOT_KEY), scratch, &stored);
+    if (err == OP_OK && stored.len != DIGEST_KEY_LEN)
+        err = OP_BROKEN;
+    if (err == OP_OK) {
+        memcpy(ret, stored.data, DIGEST_KEY_LEN);
+        mem_wipe((void *)stored.data, stored.len); /* kv_get copied it */
+    }
+    talloc_free(scratch);
+    return err;
+}
+
+/* There is one writer at a time, so all that ever count have the first one's key. */
+static enum op_err slot_key_have(struct kv_txn *txn, uint8_t ret[DIGEST_KEY_LEN])
+{
+    enum op_err err = slot_key_get(txn, ret);
+    if (err != OP_ABSENT)
+        return err;
+    rand_bytes(ret, DIGEST_KEY_LEN);
+    return kv_insert(txn, &TABLE_SLOT_KEY, bytes_of(SLOT_KEY), bytes_from(ret, DIGEST_KEY_LEN), 0);
+}
+
+static struct slot slot_of(const uint8_t key[DIGEST_KEY_LEN], const char *kind, const char *subject)
 {
     uint8_t digest[DIGEST_SHA256_LEN];
-    digest_joined(kind, subject, digest);
+    void *scratch = mem_root("slot_of");
+    digest_hmac_sha256(bytes_from(key, DIGEST_KEY_LEN), joined(scratch, kind, subject), digest);
+    talloc_free(scratch);
     struct slot slot = {0};
     num_put_be32(slot.key, num_get_be32(digest) % SLOT_COUNT);
     memcpy(slot.tag, digest + 8, TAG_LEN);
-    void *scratch = mem_root("slot_read");
+    return slot;
+}
+
+/* --- what is in it --- */
+
+static enum op_err slot_load(struct kv_txn *txn, struct slot *slot)
+{
+    void *scratch = mem_root("slot_load");
     struct bytes stored;
-    enum op_err err = kv_get(txn, &TABLE_COUNTERS, bytes_from(slot.key, sizeof slot.key), scratch, &stored);
+    enum op_err err = kv_get(txn, &TABLE_COUNTERS, bytes_from(slot->key, sizeof slot->key), scratch, &stored);
     if (err == OP_OK && stored.len == SLOT_LEN) {
-        slot.full_until = (int64_t)num_get_be64(stored.data);
-        memcpy(slot.stored_tag, stored.data + 8, TAG_LEN);
+        slot->full_until = (int64_t)num_get_be64(stored.data);
+        memcpy(slot->stored_tag, stored.data + 8, TAG_LEN);
     }
     talloc_free(scratch);
-    if (err != OP_OK && err != OP_ABSENT)
+    return err == OP_ABSENT ? OP_OK : err;
+}
+
+typedef enum op_err find_slot_key(struct kv_txn *txn, uint8_t ret[DIGEST_KEY_LEN]);
+
+/* find is slot_key_have for what is going to count, and slot_key_get, and then OP_ABSENT, for what is not. */
+static enum op_err slot_read(struct kv_txn *txn, find_slot_key *find, const struct guard_limit *limit,
+                             const char *subject, struct slot *ret)
+{
+    uint8_t key[DIGEST_KEY_LEN];
+    enum op_err err = find(txn, key);
+    if (err != OP_OK)
         return err;
-    *ret = slot;
-    return OP_OK;
+    struct slot slot = slot_of(key, limit->kind, subject);
+    mem_wipe(key, sizeof key);
+    err = slot_load(txn, &slot);
+    if (err == OP_OK)
+        *ret = slot;
+    return err;
 }
 
 static int64_t now_ms(const struct kv_txn *txn)
@@ -128,23 +183,25 @@ static enum op_err slot_count(struct kv_txn *txn, const struct guard_limit *limi
 enum op_err guard_wait(struct kv_txn *txn, const struct guard_limit *limit, const char *subject, unsigned *ret_seconds)
 {
     struct slot slot;
-    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    enum op_err err = slot_read(txn, slot_key_get, limit, subject, &slot);
     if (err == OP_OK)
         *ret_seconds = wait_of(txn, limit, &slot);
-    return err;
+    else if (err == OP_ABSENT)
+        *ret_seconds = 0;
+    return err == OP_ABSENT ? OP_OK : err;
 }
 
 enum op_err guard_count(struct kv_txn *txn, const struct guard_limit *limit, const char *subject)
 {
     struct slot slot;
-    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    enum op_err err = slot_read(txn, slot_key_have, limit, subject, &slot);
     return err != OP_OK ? err : slot_count(txn, limit, &slot);
 }
 
 enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const char *subject, unsigned *ret_seconds)
 {
     struct slot slot;
-    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    enum op_err err = slot_read(txn, slot_key_have, limit, subject, &slot);
     if (err != OP_OK)
         return err;
     unsigned wait = wait_of(txn, limit, &slot);
@@ -158,9 +215,9 @@ enum op_err guard_try(struct kv_txn *txn, const struct guard_limit *limit, const
 enum op_err guard_take_back(struct kv_txn *txn, const struct guard_limit *limit, const char *subject)
 {
     struct slot slot;
-    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    enum op_err err = slot_read(txn, slot_key_get, limit, subject, &slot);
     if (err != OP_OK || memcmp(slot.stored_tag, slot.tag, TAG_LEN) != 0)
-        return err;
+        return err == OP_ABSENT ? OP_OK : err;
     uint8_t stored[SLOT_LEN];
     num_put_be64(stored, (uint64_t)(slot.full_until - step_ms(limit)));
     memcpy(stored + 8, slot.tag, TAG_LEN);
@@ -170,9 +227,9 @@ enum op_err guard_take_back(struct kv_txn *txn, const struct guard_limit *limit,
 enum op_err guard_reset(struct kv_txn *txn, const struct guard_limit *limit, const char *subject)
 {
     struct slot slot;
-    enum op_err err = slot_read(txn, limit->kind, subject, &slot);
+    enum op_err err = slot_read(txn, slot_key_get, limit, subject, &slot);
     if (err != OP_OK || memcmp(slot.stored_tag, slot.tag, TAG_LEN) != 0)
-        return err;
+        return err == OP_ABSENT ? OP_OK : err;
     err = kv_delete(txn, &TABLE_COUNTERS, bytes_from(slot.key, sizeof slot.key));
     return err == OP_ABSENT ? OP_OK : err;
 }

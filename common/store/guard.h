@@ -10,7 +10,8 @@ must_check enum op_err guard_made_at(struct kv_txn *txn, int64_t *ret);
 
 /* A counter that forgets: a fixed number of hashed slots, each a level that drains to zero over
  * window_seconds. kind says what is counted ("password/account"), subject whom (a username, an
- * address). Two subjects may share a slot; none can fill the map. */
+ * address). Two subjects may share a slot; none can fill the map. Which slot is a subject's depends on a random key
+ * that the first count of a new environment leaves in it: nobody outside can look for a name that shares another's. */
 struct guard_limit {
     const char *kind;
     unsigned limit;          /* how many at once */

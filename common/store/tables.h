@@ -39,8 +39,9 @@ static const struct kv_table TABLE_DEVICE_REQUESTS = {KV_ASYNC, 1, "device_reque
 static const struct kv_table TABLE_USER_CODES = {KV_ASYNC, 2, "user_codes"};             /* user_code */
 /* guard */
 static const struct kv_table TABLE_JTIS = {KV_GUARD, 1, "jtis"};                         /* SHA-256(issuer NUL jti) */
-static const struct kv_table TABLE_COUNTERS = {KV_GUARD, 2, "counters"};                 /* slot number, 4 bytes */
+static const struct kv_table TABLE_COUNTERS = {KV_GUARD, 2, "counters"};                 /* slot, 4 bytes; see guard.h */
 static const struct kv_table TABLE_WISHES = {KV_GUARD, 3, "wishes"};                     /* SHA-256(url) */
+static const struct kv_table TABLE_SLOT_KEY = {KV_GUARD, 4, "slot_key"};                 /* "key" */
 /* remote */
 static const struct kv_table TABLE_DOCUMENTS = {KV_REMOTE, 1, "documents"};              /* SHA-256(url) */
 /* every environment: its Environment record, under prefix 239 and the key "environment" */

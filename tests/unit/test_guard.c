@@ -4,10 +4,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/num.h"
+#include "data/digest.h"
 #include "store/environment.h"
 #include "store/guard.h"
 #include "store_home.h"
@@ -202,6 +205,88 @@ static void a_neighbour_in_the_slot_cannot_reset_it(void **state)
     assert_true(wait_for(f, &FIVE, victim) > 0);
 }
 
+static void other_guards_have_other_neighbours(void **state)
+{
+    struct fixture *f = *state;
+    char a[16], b[16];
+    find_neighbours(f, a, b);
+    void *other = NULL;
+    assert_int_equal(setup(&other), 0);
+    for (int i = 0; i < 5; i++)
+        count(other, &FIVE, a);
+    assert_true(wait_for(other, &FIVE, a) > 0);
+    assert_int_equal(wait_for(other, &FIVE, b), 0);
+    teardown(&other);
+}
+
+/* A slot as anybody could compute it if it hung on the names alone. */
+static uint32_t slot_by_name(const struct guard_limit *limit, const char *subject)
+{
+    char joined[64];
+    uint8_t digest[DIGEST_SHA256_LEN];
+    int len = snprintf(joined, sizeof joined, "%s%c%s", limit->kind, '\0', subject);
+    digest_sha256(bytes_from(joined, (size_t)len), digest);
+    return num_get_be32(digest) % (1 << 17);
+}
+
+static void a_name_cannot_be_made_to_share_a_slot(void **state)
+{
+    struct fixture *f = *state;
+    char attacker[16] = "";
+    uint32_t wanted = slot_by_name(&FIVE, "victim"), found = wanted + 1;
+    for (unsigned i = 0; i < 5000000 && found != wanted; i++) {
+        snprintf(attacker, sizeof attacker, "u%u", i);
+        found = slot_by_name(&FIVE, attacker);
+    }
+    assert_int_equal(found, wanted);
+    for (int i = 0; i < 5; i++)
+        count(f, &FIVE, attacker);
+    assert_true(wait_for(f, &FIVE, attacker) > 0);
+    assert_int_equal(wait_for(f, &FIVE, "victim"), 0);
+}
+
+/* In a process of its own: fills one subject's slot. */
+static pid_t fill_elsewhere(const struct store_home *home, const char *subject)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    alarm(60);
+    struct fixture own = {.home = *home};
+    const char *why = "";
+    if (kv_open(NULL, &home->config, STORES, 1, &own.kv, &why) != OP_OK)
+        _exit(1);
+    for (int i = 0; i < 5; i++) {
+        struct call call = {.verb = COUNT, .limit = &FIVE, .subject = subject};
+        if (kv_run_wait(own.kv, KV_GUARD, call_work, &call) != OP_OK)
+            _exit(1);
+    }
+    talloc_free(own.kv);
+    _exit(0);
+}
+
+/* Both find a new environment, and who opens it when they are gone finds what they counted. */
+static void processes_agree_on_the_slots(void **state)
+{
+    (void)state;
+    struct fixture f = {0};
+    store_home_make(&f.home, STORES, 1, 64 << 20);
+    pid_t children[] = {fill_elsewhere(&f.home, "anna"), fill_elsewhere(&f.home, "berta")};
+    for (size_t i = 0; i < 2; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    void *ctx = mem_root("test");
+    f.kv = store_home_open(&f.home, ctx, STORES, 1);
+    assert_true(wait_for(&f, &FIVE, "anna") > 0);
+    assert_true(wait_for(&f, &FIVE, "berta") > 0);
+    assert_int_equal(wait_for(&f, &FIVE, "carla"), 0);
+    talloc_free(ctx);
+    store_home_remove(&f.home);
+}
+
 static void guessing_does_not_fill_the_map(void **state)
 {
     struct fixture *f = *state;
@@ -274,6 +359,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_right_is_taken_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slot_drains, setup, teardown),
         cmocka_unit_test_setup_teardown(a_neighbour_in_the_slot_cannot_reset_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_guards_have_other_neighbours, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_cannot_be_made_to_share_a_slot, setup, teardown),
+        cmocka_unit_test(processes_agree_on_the_slots),
         cmocka_unit_test_setup_teardown(guessing_does_not_fill_the_map, setup, teardown),
         cmocka_unit_test(one_customer_is_one_address),
         cmocka_unit_test_setup_teardown(the_guard_knows_when_it_was_made, setup, teardown),
