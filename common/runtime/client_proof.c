@@ -5,7 +5,6 @@
 #include "protocol/client_auth.h"
 #include "runtime/outside.h"
 #include "runtime/server.h"
-#include "store/guard.h"
 
 enum { NO_KEY_SET_RETRY_S = 60 };
 
@@ -35,8 +34,12 @@ static void refuse(struct verification *job, const char *why, const char *descri
 
 static enum op_err use_jti(struct kv_txn *txn, void *arg)
 {
-    const struct client_proof *proof = ((struct verification *)arg)->proof;
-    return guard_use_jti(txn, proof->client->client_id, proof->assertion->jti, proof->forget_jti_at);
+    struct client_proof *proof = ((struct verification *)arg)->proof;
+    const char *client_id = proof->client->client_id;
+    enum op_err err = guard_try(txn, &proof->limit, client_id, &proof->wait);
+    if (err == OP_OK && proof->wait == 0)
+        err = guard_use_jti(txn, client_id, proof->assertion->jti, proof->forget_jti_at);
+    return err; /* one that was used before is not counted: its OP_EXISTS undoes that */
 }
 
 static void jti_used(enum op_err result, void *arg)

@@ -155,6 +155,14 @@ static void failure_counted(enum op_err result, void *arg)
         reply_oauth_error(job->req, &job->error, true);
 }
 
+static void refuse_assertion_for_a_while(const struct authentication *job)
+{
+    struct http_request *req = job->req;
+    log_event(LOG_LEVEL_WARNING, "client_assertions_throttled", req->request_id, req->trace_id, "client_id",
+              job->client->client_id, NULL);
+    reply_too_many(req, job->proof.wait, "too many assertions of this client, try again later");
+}
+
 static void refuse_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->req;
@@ -167,7 +175,9 @@ static void assertion_verified(enum op_err result, void *arg)
 {
     struct authentication *job = arg;
     job->error = job->proof.error;
-    if (result == OP_OK)
+    if (result == OP_OK && job->proof.wait > 0)
+        refuse_assertion_for_a_while(job);
+    else if (result == OP_OK)
         job->done(job->client, job->arg);
     else if (result == OP_MISMATCH)
         kv_run(server_kv(), KV_GUARD, count_failure, failure_counted, job);
@@ -182,6 +192,8 @@ static void verify_assertion(struct authentication *job)
     job->proof.req = job->req;
     job->proof.assertion = job->auth->assertion;
     job->proof.client = job->client;
+    job->proof.limit = (struct guard_limit){"client_assertion", (unsigned)client_request_settings.assertions,
+                                            (unsigned)client_request_settings.assertions_window};
     client_proof_verify(&job->proof, assertion_verified, job);
 }
 

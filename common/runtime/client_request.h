@@ -15,6 +15,8 @@ struct client_request_settings {
     int64_t failures_window; /* ... in so many seconds */
     int64_t assertion_age;      /* seconds, as age_max ... */
     int64_t assertion_lifetime; /* ... and lifetime_max of struct client_assertion_rules */
+    int64_t assertions;         /* accepted of one client ... */
+    int64_t assertions_window;  /* ... in so many seconds: the jti of each is kept for a while */
 };
 extern struct client_request_settings client_request_settings;
 
@@ -33,6 +35,13 @@ extern struct client_request_settings client_request_settings;
     {.name = "client_assertion_lifetime", .type = CONF_DURATION, .def = "1h", .min = 1, .max = 86400, .unit = "s",     \
      .target = &client_request_settings.assertion_lifetime,                                                            \
      .help = "How far exp of an assertion may be from its iat."},                                                      \
+    {.name = "client_assertions", .type = CONF_NUMBER, .def = "20000", .min = 1, .max = 1000000, .unit = "assertions", \
+     .target = &client_request_settings.assertions,                                                                    \
+     .help = "Assertions of one client that are accepted before it is asked to wait: each is kept in guard, so that "  \
+             "it is accepted once."},                                                                                  \
+    {.name = "client_assertions_window", .type = CONF_DURATION, .def = "10min", .min = 1, .max = 86400, .unit = "s",   \
+     .target = &client_request_settings.assertions_window,                                                             \
+     .help = "The time in which that many assertions are forgotten."},                                                 \
     OUTSIDE_CONF
 
 /* For the start hook. On failure *ret_why is one line (owned by server). */
@@ -55,7 +64,7 @@ typedef void client_request_done(Rec__Client *client, void *arg);
 
 /* Loads and judges the client. Either done is called, once, perhaps before this returns, or the request is
  * answered and freed: 401 invalid_client (the same bytes for an unknown client and a wrong secret or signature), 429
- * after too many failures, 503 of the store or where the client's keys cannot be fetched. auth and arg are owned by req.
+ * after too many failures or assertions, 503 of the store or where the client's keys cannot be fetched. auth and arg are owned by req.
  * Does not block. */
 void client_request_authenticate(struct http_request *req, const struct client_auth *auth, client_request_done *done,
                                  void *arg);

@@ -306,6 +306,28 @@ def test_many_failures_are_asked_to_wait(request, tmp_path):
     assert statuses == [401, 401, 401, 429, 429]
 
 
+def test_a_client_has_so_many_assertions_in_a_time(request, tmp_path):
+    """Each accepted one is kept for a while: one client cannot fill guard with them."""
+    home = Home(op_token__client_assertions="3", op_token__client_assertions_window="1h")
+    request.addfinalizer(home.close)
+    for name in ("op-discovery", "op-token"):
+        token = home.start(name).wait_ready()
+    signer, other_signer = Signer(), Signer()
+    client, other = add(home, tmp_path, signer)["client_id"], add(home, tmp_path, other_signer)["client_id"]
+
+    def ask(assertion):
+        return token.post("/token", {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion})
+    replayed = signer.assertion(client, ISSUER)
+    assert [ask(replayed)[0] for _ in range(5)] == [200] + [401] * 4
+    assert ask(Signer("forger").assertion(client, ISSUER))[0] == 401
+    assert [ask(signer.assertion(client, ISSUER))[0] for _ in range(2)] == [200] * 2, "only what is accepted counts"
+    status, headers, body = ask(signer.assertion(client, ISSUER))
+    assert (status, body["error"]) == (429, "temporarily_unavailable") and 1 <= int(headers["retry-after"]) <= 1200
+    assert ask(Signer("forger").assertion(client, ISSUER))[0] == 401, "a forger does not learn of it"
+    assert [ask(other_signer.assertion(other, ISSUER))[0] for _ in range(3)] == [200] * 3, "others are not in its way"
+    assert [event["client_id"] for event in token.events("client_assertions_throttled")] == [client]
+
+
 def test_a_reboot_opens_no_window_for_replays(request, tmp_path):
     """What was issued before guard was made might have been used already."""
     home = Home()
