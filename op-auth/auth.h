@@ -18,7 +18,8 @@ struct auth_settings {
     int64_t address_guess_window;
     int64_t pushed_request_lifetime; /* seconds from /as/par to /authorize */
     int64_t pushed_requests;         /* of one client, before it has to wait */
-    int64_t public_pushed_requests;  /* from one address, of clients that have no secret */
+    int64_t address_pushed_requests; /* from one address, of clients that prove themselves */
+    int64_t public_pushed_requests;  /* from one address, of those that cannot */
     int64_t pushed_requests_window;  /* seconds in which that many are forgotten */
 };
 
@@ -28,7 +29,7 @@ struct auth {
     struct keyring *keyring;        /* verifies id_token_hint; never signs */
     struct password_pool *passwords;
     struct scope_catalogue catalogue;
-    struct guard_limit account_limit, address_limit, push_client_limit, push_address_limit;
+    struct guard_limit account_limit, address_limit, push_client_limit, push_address_limit, push_public_limit;
     const uint8_t *form_key;        /* DIGEST_KEY_LEN bytes */
 };
 extern struct auth auth;

@@ -39,9 +39,12 @@ static const struct conf_item CONF[] = {
      .help = "How long after it was pushed an authorization request can be used."},
     {.name = "pushed_requests", .type = CONF_NUMBER, .def = "3000", .min = 1, .max = 1000000, .unit = "requests",
      .target = &auth.settings.pushed_requests, .help = "Requests that one client may push before it has to wait."},
+    {.name = "address_pushed_requests", .type = CONF_NUMBER, .def = "6000", .min = 1, .max = 1000000,
+     .unit = "requests", .target = &auth.settings.address_pushed_requests,
+     .help = "The same for one address (of IPv6: one /64) and all clients there that authenticate."},
     {.name = "public_pushed_requests", .type = CONF_NUMBER, .def = "120", .min = 1, .max = 1000000, .unit = "requests",
      .target = &auth.settings.public_pushed_requests,
-     .help = "The same for one address (of IPv6: one /64) and clients that have no secret."},
+     .help = "The same for one address and all clients there that cannot authenticate."},
     {.name = "pushed_requests_window", .type = CONF_DURATION, .def = "1min", .min = 1, .max = DAY, .unit = "s",
      .target = &auth.settings.pushed_requests_window, .help = "The time in which that many are forgotten."},
     CLIENT_REQUEST_CONF,
@@ -121,6 +124,11 @@ static void set_push_limits(void)
     };
     auth.push_address_limit = (struct guard_limit){
         .kind = "par/address",
+        .limit = (unsigned)s->address_pushed_requests,
+        .window_seconds = (unsigned)s->pushed_requests_window,
+    };
+    auth.push_public_limit = (struct guard_limit){
+        .kind = "par/public",
         .limit = (unsigned)s->public_pushed_requests,
         .window_seconds = (unsigned)s->pushed_requests_window,
     };

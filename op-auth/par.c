@@ -65,19 +65,28 @@ struct push {
     unsigned wait;
 };
 
-/* Clients that prove themselves are counted by themselves: all their requests come from one place. Those that
- * cannot are counted by address, too, so that nobody uses up what a client may push but from many places. */
+/* By client and by address, and what is refused counts for neither: a client that has used up its own share takes
+ * nothing from the others at its address, nor an address from what a client may push elsewhere. Many clients that prove
+ * themselves may sit at one address. In the name of one that cannot anybody can push: there an address has a share
+ * that is far below the client's, and of its own, so that it is not in the way of those that do. */
 static enum op_err count(struct kv_txn *txn, void *arg)
 {
     struct push *push = arg;
+    const char *client_id = push->client->client_id;
     const char *address = guard_address(push->req, push->req->client_address);
-    enum op_err err = OP_OK;
-    push->wait = 0;
-    if (client_is_public(push->client) && *address != '\0')
-        err = guard_try(txn, &auth.push_address_limit, address, &push->wait);
-    if (err == OP_OK && push->wait == 0)
-        err = guard_try(txn, &auth.push_client_limit, push->client->client_id, &push->wait);
-    return err;
+    const struct guard_limit *of_client = &auth.push_client_limit;
+    const struct guard_limit *of_address =
+        client_is_public(push->client) ? &auth.push_public_limit : &auth.push_address_limit;
+    unsigned wait_client = 0, wait_address = 0;
+    enum op_err err = guard_wait(txn, of_client, client_id, &wait_client);
+    if (err == OP_OK && *address != '\0')
+        err = guard_wait(txn, of_address, address, &wait_address);
+    push->wait = wait_client > wait_address ? wait_client : wait_address;
+    if (err != OP_OK || push->wait > 0)
+        return err;
+    if (*address != '\0')
+        err = guard_count(txn, of_address, address);
+    return err != OP_OK ? err : guard_count(txn, of_client, client_id);
 }
 
 static enum op_err store(struct kv_txn *txn, void *arg)

@@ -285,7 +285,8 @@ def test_a_form_does_not_lead_around_it(pair):
 # --- bounds ---
 
 def test_pushes_are_bounded_across_processes():
-    pair = Pair(op_auth__pushed_requests=4, op_auth__public_pushed_requests=2, op_auth__pushed_requests_window="1h")
+    pair = Pair(op_auth__pushed_requests=4, op_auth__address_pushed_requests=6, op_auth__public_pushed_requests=2,
+                op_auth__pushed_requests_window="1h")
     try:
         def ask(place, client, address, **more):
             request, _ = request_for(client["client_id"], CALLBACK, **more)
@@ -294,10 +295,16 @@ def test_pushes_are_bounded_across_processes():
                 assert answer.json()["error"] == "temporarily_unavailable" and 1 <= int(answer.headers["Retry-After"]) <= 3600
             return answer.status_code
         places = itertools.cycle([pair.one, pair.two])
-        secret, other, public = pair.client(), pair.client(), pair.client("--public")
+        secret, other, third = (pair.client() for _ in range(3))
+        public, another_public = (pair.client("--public") for _ in range(2))
         assert [ask(next(places), secret, f"192.0.2.{n}") for n in range(6)] == [201] * 4 + [429] * 2, "by client, wherever it is"
         assert ask(pair.one, secret, "192.0.2.1", scope="nonsense") == 400, "what is refused is told so"
         assert [ask(next(places), other, "192.0.2.1") for _ in range(3)] == [201] * 3, "others are not in its way"
+        assert [ask(next(places), secret, "192.0.2.1") for _ in range(6)] == [429] * 6
+        assert [ask(next(places), third, "192.0.2.1") for _ in range(3)] == [201, 201, 429], "by address: all clients there"
+        assert ask(next(places), other, "192.0.2.1") == 429, "though its own share is not used up,"
+        assert ask(next(places), other, "203.0.113.1") == 201, "nor by what was refused"
+        assert ask(next(places), another_public, "192.0.2.1") == 201, "clients without proof have a share of their own"
         assert [ask(next(places), public, "198.51.100.1") for _ in range(3)] == [201, 201, 429], "by address"
         assert [ask(next(places), public, f"2001:db8::{n}") for n in range(3)] == [201, 201, 429], "one /64 is one"
         assert ask(next(places), public, "198.51.100.2") == 429, "and by client"
