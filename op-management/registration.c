@@ -125,8 +125,8 @@ static bool is_hash_of(ProtobufCBinaryData stored, const char *presented)
 
 bool registration_is_managed_by(const Rec__Client *client, const char *token)
 {
-    return client != NULL && !client->disabled && client->has_registration_access_token_hash &&
-           is_hash_of(client->registration_access_token_hash, token);
+    return client != NULL && !client->disabled && client->n_administration == 0 &&
+           client->has_registration_access_token_hash && is_hash_of(client->registration_access_token_hash, token);
 }
 
 enum op_err registration_check_update(const json_t *metadata, const Rec__Client *client, struct oauth_error *ret_error)

@@ -32,7 +32,8 @@ bool registration_settle_secret(const void *ctx, Rec__Client *client, const char
 json_t *registration_members(const void *ctx, const Rec__Client *client, const char *issuer, const char *token,
                              const char *secret);
 
-/* True when the token is that of this client (NULL: there is none), which is not disabled. Pure. */
+/* True when the token is that of this client (NULL: there is none), which is not disabled and has no
+ * powers at the administration API: who has any is changed on the machine only. Pure. */
 bool registration_is_managed_by(const Rec__Client *client, const char *token);
 
 /* What RFC 7592 §2.2 asks of an update beside its metadata: the client_id, no secret but the present one, nothing

@@ -24,6 +24,7 @@ struct client_job {
     Rec__Client *client;
     const char *secret; /* the fresh one, to be shown, when it was needed; else NULL */
     struct refusal refusal;
+    bool managed_itself; /* it had a registration access token before the change */
 };
 
 static int fail_client(const struct app *app, enum op_err err, const char *client_id)
@@ -221,8 +222,20 @@ static int run_show(struct app *app)
 static enum op_err change_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
+    Rec__Client *before;
+    enum op_err err = operate_clients_show(txn, job->app->ctx, job->client_id, &before);
+    if (err != OP_OK)
+        return err;
+    job->managed_itself = before->has_registration_access_token_hash;
     return operate_clients_change(txn, job->app->ctx, job->client_id, job->patch, OPERATE_ON_MACHINE, job->fresh,
                                   &job->client, &job->secret, &job->refusal);
+}
+
+static void note_management(const struct client_job *job)
+{
+    if (job->managed_itself && !job->client->has_registration_access_token_hash)
+        fprintf(stderr, "opctl: note: its registration access token is of no use any more: a client that administers is "
+                "changed on the machine only\n");
 }
 
 static int run_change(struct app *app)
@@ -247,6 +260,7 @@ static int run_change(struct app *app)
         return fail_client(app, err, job.client_id);
     note_unknown_scopes(job.client, &catalogue);
     note_missing_keys(app, job.client);
+    note_management(&job);
     return say_sheet(app, job.client, job.secret, "client changed");
 }
 

@@ -241,6 +241,8 @@ enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const ch
         err = read_document(ctx, patched(ctx, client, patch), &changed, ret_refusal);
     if (err != OP_OK)
         return err;
+    if (client->n_administration > 0 || changed->n_administration > 0)
+        client->has_registration_access_token_hash = false;
     client_metadata_replace_all(client, changed);
     const char *secret = settle_secret(ctx, client, fresh_secret);
     err = clients_update(txn, client);

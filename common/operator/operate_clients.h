@@ -43,7 +43,8 @@ must_check enum op_err operate_clients_list(struct kv_txn *txn, const void *ctx,
 must_check enum op_err operate_clients_show(struct kv_txn *txn, const void *ctx, const char *client_id,
                                             Rec__Client **ret);
 /* Changes it by the patch; a list that is given replaces the one there was, response_types follow the grants, keys by
- * value and by address replace each other. *ret_secret is fresh_secret when the client needs one now and had none, else
+ * value and by address replace each other. One that is given powers, or has had any, loses its registration access
+ * token: that would be a way to them over the network. *ret_secret is fresh_secret when the client needs one now and had none, else
  * NULL. OP_INVALID: *ret_refusal says why, and nothing is written. */
 must_check enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id,
                                               const json_t *patch, enum operate_place place,

@@ -7,6 +7,7 @@ import time
 import pytest
 import requests
 
+from administration import Desk
 from person import Person, request_for, sign_in, token_request
 from registration import CALLBACK, METADATA, Registrar
 from token_process import OwnProcess
@@ -214,6 +215,18 @@ def test_a_disabled_client_cannot_manage_itself(partita, registrar):
     assert registrar.manage("GET", client).status_code == 401
     partita.opctl("client", "enable", client["client_id"])
     assert registrar.manage("GET", client).status_code == 200
+
+
+def test_a_client_that_administers_is_not_managed_over_the_network(partita, registrar):
+    client = registrar.register(grant_types=["client_credentials"], redirect_uris=None)
+    change = {"client_name": "Taken over", "client_id": client["client_id"], "grant_types": ["client_credentials"]}
+    assert registrar.manage("PUT", client, change).status_code == 200
+    for powers in ("users", "keys:read"):
+        partita.opctl("client", "change", client["client_id"], "--admin", powers)
+        answers = [registrar.manage(method, client, body) for method, body in (
+            ("GET", None), ("PUT", {**change, "token_endpoint_auth_method": "none"}), ("PUT", change), ("DELETE", None))]
+        assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [(401, "invalid_token")] * 4
+    assert Desk(partita, client).get("/keys").status_code == 200, "its secret is the one of its registration"
 
 
 # --- several processes ---

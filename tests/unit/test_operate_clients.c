@@ -186,6 +186,43 @@ static enum op_err powers(struct kv_txn *txn, void *arg)
     return OP_OK;
 }
 
+static enum op_err give_token(struct kv_txn *txn, const void *ctx, Rec__Client **ret)
+{
+    static uint8_t hash[DIGEST_SHA256_LEN];
+    enum op_err err = clients_get(txn, ctx, "admin", ret);
+    if (err != OP_OK)
+        return err;
+    (*ret)->has_registration_access_token_hash = true;
+    (*ret)->registration_access_token_hash = (ProtobufCBinaryData){sizeof hash, hash};
+    return clients_update(txn, *ret);
+}
+
+/* A client manages its registration over the network: not one that is given powers, nor one that had them. */
+static enum op_err powers_end_management(struct kv_txn *txn, void *arg)
+{
+    static const struct {
+        const char *patch;
+        bool keeps;
+    } rows[] = {
+        {"{\"administration\":null}", false},
+        {"{\"client_name\":\"Mine\"}", true},
+        {"{\"administration\":[\"users:read\"]}", false},
+        {"{\"client_name\":\"Still mine\"}", false},
+    };
+    struct script *script = arg;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Rec__Client *client;
+        const char *secret;
+        struct refusal refusal;
+        CHECK(give_token(txn, script->ctx, &client) == OP_OK);
+        CHECK(operate_clients_change(txn, script->ctx, "admin", read_json(script->ctx, rows[i].patch), OPERATE_ON_MACHINE,
+                                     "s", &client, &secret, &refusal) == OP_OK);
+        CHECK(clients_get(txn, script->ctx, "admin", &client) == OP_OK);
+        CHECK(client->has_registration_access_token_hash == rows[i].keeps);
+    }
+    return OP_OK;
+}
+
 static enum op_err secrets(struct kv_txn *txn, void *arg)
 {
     struct script *script = arg;
@@ -214,7 +251,7 @@ static enum op_err remove_and_list(struct kv_txn *txn, void *arg)
 static void clients_are_changed(void **state)
 {
     (void)state;
-    RUN(KV_CLIENTS, insert, patches, powers, secrets, remove_and_list);
+    RUN(KV_CLIENTS, insert, patches, powers, powers_end_management, secrets, remove_and_list);
 }
 
 int main(void)

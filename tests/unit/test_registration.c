@@ -27,6 +27,7 @@ static void who_manages(void **state)
     static const struct {
         const char *row, *stored, *token;
         bool disabled, there, managed;
+        size_t powers;
     } rows[] = {
         {"the token", "right", "right", false, true, true},
         {"another token", "right", "wrong", false, true, false},
@@ -35,11 +36,13 @@ static void who_manages(void **state)
         {"a client of the operator's, no token", NULL, "", false, true, false},
         {"a disabled client", "right", "right", true, true, false},
         {"no client", NULL, "right", false, false, false},
+        {"a client that administers", "right", "right", false, true, false, .powers = 1},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         void *ctx = mem_root("test");
         Rec__Client *client = client_with(ctx, rows[i].stored, NULL);
         client->disabled = rows[i].disabled;
+        client->n_administration = rows[i].powers;
         row_equal(rows[i].row, registration_is_managed_by(rows[i].there ? client : NULL, rows[i].token), rows[i].managed);
         talloc_free(ctx);
     }
