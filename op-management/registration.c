@@ -11,6 +11,7 @@
 #include "runtime/reply.h"
 #include "runtime/server.h"
 #include "store/clients.h"
+#include "store/guard.h"
 #include "store/keyring.h"
 
 enum { SECRET_BYTES = 32, CLIENT_ID_MAX = 64 };
@@ -161,6 +162,7 @@ struct managing {
     Rec__Client *client;    /* NULL: there is none that the token manages */
     struct registration_rules rules;
     const char *secret;     /* fresh, when it was needed */
+    unsigned wait;          /* seconds until an update is allowed again; 0: now */
 };
 
 static enum op_err load_client(struct kv_txn *txn, struct managing *job)
@@ -179,6 +181,21 @@ static enum op_err load(struct kv_txn *txn, void *arg)
     enum op_err err = load_client(txn, job);
     if (err == OP_OK && job->client != NULL)
         err = registration_load_rules(txn, job->http, job->client, &job->rules);
+    return err;
+}
+
+static enum op_err count(struct kv_txn *txn, void *arg)
+{
+    struct managing *job = arg;
+    const struct register_settings *set = &register_settings;
+    const struct guard_limit of_address = {"registration-update/address", (unsigned)set->address_updates,
+                                           (unsigned)set->updates_window};
+    const struct guard_limit of_client = {"registration-update/client", (unsigned)set->client_updates,
+                                          (unsigned)set->updates_window};
+    job->wait = 0;
+    enum op_err err = guard_try(txn, &of_address, guard_address(job->http, job->http->client_address), &job->wait);
+    if (err == OP_OK && job->wait == 0)
+        err = guard_try(txn, &of_client, job->client_id, &job->wait);
     return err;
 }
 
@@ -258,6 +275,22 @@ static void deleted(enum op_err result, void *arg)
     http_reply(job->http, 204, NULL, bytes_of(NULL));
 }
 
+static void counted(enum op_err result, void *arg)
+{
+    struct managing *job = arg;
+    struct http_request *req = job->http;
+    if (result != OP_OK) {
+        reply_store_error(req, result);
+    } else if (job->wait > 0) {
+        log_event(LOG_LEVEL_WARNING, "registration_updates_throttled", req->request_id, req->trace_id, "client_id",
+                  job->client_id, "address", req->client_address, NULL);
+        reply_too_many(req, job->wait, "too many updates of registrations, try again later");
+    } else {
+        job->fresh = mem_secret(rand_token(job, SECRET_BYTES));
+        kv_run(server_kv(), KV_CLIENTS, replace, replaced, job);
+    }
+}
+
 static void update(struct managing *job)
 {
     struct oauth_error error;
@@ -269,8 +302,7 @@ static void update(struct managing *job)
         reply_oauth_error(job->http, &error, false);
         return;
     }
-    job->fresh = mem_secret(rand_token(job, SECRET_BYTES));
-    kv_run(server_kv(), KV_CLIENTS, replace, replaced, job);
+    kv_run(server_kv(), KV_GUARD, count, counted, job);
 }
 
 static void loaded(enum op_err result, void *arg)

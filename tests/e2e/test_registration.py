@@ -2,6 +2,7 @@
 import base64
 import concurrent.futures
 import json
+import re
 import time
 
 import pytest
@@ -279,6 +280,30 @@ def test_open_and_closed(partita, mode):
             assert answers[3][1]["error"] == "temporarily_unavailable"
             assert post("wrong")[0] == 401, "a token that is sent is judged"
             assert post(partita.info["initial_access_token"])[0] == 201, "and goes past the limit"
+    finally:
+        own.close()
+
+
+def test_updates_are_bounded_by_client_and_by_address(partita, registrar):
+    own = OwnProcess(partita, "op-management", "registration_updates=2", "registration_address_updates=3", "registration_updates_window=1h")
+    one, other = registrar.register(), registrar.register()
+    try:
+        connection = own.connect()
+
+        def put(client, address, **more):
+            body = json.dumps({**METADATA, "client_id": client["client_id"], **more})
+            connection.send(f"PUT /register/{client['client_id']} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n"
+                            f"Authorization: Bearer {client['registration_access_token']}\r\nContent-Type: application/json\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            return connection.answer()
+        assert [put(one, "192.0.2.81", client_name=1)[0] for _ in range(3)] == [400] * 3, "what is refused is not counted"
+        assert [put(one, "192.0.2.81", client_name=f"Number {n}")[0] for n in range(3)] == [200, 200, 429]
+        assert 1 <= int(re.search(r"^Retry-After: ([0-9]+)\r?$", connection.head, re.M)[1]) <= 3600
+        assert put(one, "192.0.2.82")[0] == 429, "wherever the client is"
+        assert put(other, "192.0.2.81")[1]["error"] == "temporarily_unavailable", "whichever client it is of"
+        assert [put(other, "192.0.2.83")[0] for _ in range(3)] == [200, 200, 429]
+        assert "registration_updates_throttled" in own.log()
+        assert registrar.manage("GET", one).json()["client_name"] == "Number 1"
     finally:
         own.close()
 

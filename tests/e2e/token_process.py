@@ -101,17 +101,18 @@ class Connection:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(20)
         self.socket.connect(path)
-        self.rest = b""
+        self.rest, self.head = b"", ""
 
     def send(self, data):
         self.socket.sendall(data)
 
     def answer(self):
-        """(status, JSON or None)"""
+        """(status, JSON or None); its fields are in head."""
         while b"\r\n\r\n" not in self.rest:
             self.read()
         head, _, self.rest = self.rest.partition(b"\r\n\r\n")
-        lines = head.decode().split("\r\n")
+        self.head = head.decode()
+        lines = self.head.split("\r\n")
         length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
         while len(self.rest) < length:
             self.read()

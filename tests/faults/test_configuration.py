@@ -15,7 +15,8 @@ OWN = {
     "op-auth": ["password_threads = 0", "password_queue = 4097"],
     "op-token": ["client_secret_failures = -1", "code_tombstone_lifetime = 10 parsecs"],
     "op-userinfo": [],
-    "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d", "registration = perhaps", "registration_limit = 0"],
+    "op-management": ["client_secret_failures = none", "client_secret_failures_window = 2d", "registration = perhaps", "registration_limit = 0",
+                      "registration_updates = 0", "registration_address_updates = many", "registration_updates_window = 2d"],
     "op-async": ["outside_allowed = https://keys.example", "fetch_timeout = 1h"],
 }
 BAD = """; what follows is bad, but for this line
