@@ -310,7 +310,10 @@ static void loaded(enum op_err result, void *arg)
     struct managing *job = arg;
     if (is_refused(result, job))
         return;
-    if (job->http->method == HTTP_PUT)
+    if (job->http->method != HTTP_PUT && job->http->has_query)
+        reply_oauth_error(job->http, &(struct oauth_error){OAUTH_INVALID_REQUEST, "there are no parameters in the URL here"},
+                          false);
+    else if (job->http->method == HTTP_PUT)
         update(job);
     else if (job->http->method == HTTP_DELETE)
         kv_run(server_kv(), KV_CLIENTS, delete, deleted, job);

@@ -161,6 +161,16 @@ def test_what_is_not_a_registration_at_all(partita, registrar):
     assert count(partita) == before
 
 
+@pytest.mark.parametrize("method, body", [("GET", ""), ("PUT", METADATA), ("DELETE", "")])
+@pytest.mark.parametrize("query", ["?x", "?x=1", "?access_token=x"])
+def test_no_parameters_in_the_url(registrar, method, body, query):
+    client = registrar.register()
+    body = body and {**body, "client_id": client["client_id"]}
+    answer = send(registrar, body, method, client["registration_client_uri"] + query, client["registration_access_token"])
+    is_refused(answer, "invalid_request")
+    assert registrar.manage("GET", client).json()["client_name"] == METADATA["client_name"]
+
+
 TOKENS = ["", "x", "x" * 43, LONG, "a b", "eyJhbGciOiJub25lIn0.e30."]
 
 
