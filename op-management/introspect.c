@@ -173,7 +173,7 @@ static void answer(struct question *question)
     if (client_is_public(question->client)) {
         reply_oauth_error(question->http,
                           &(struct oauth_error){OAUTH_INVALID_CLIENT,
-                                                "only clients that authenticate with a secret may ask about tokens"},
+                                                "only clients that authenticate may ask about tokens, and a public client cannot"},
                           true);
         return;
     }
