@@ -14,15 +14,16 @@ def opctl(place, *words, secret=None):
     return json.loads(done.stdout) if done.stdout.strip() else {}
 
 
-def make(place, playground):
-    """{user, client, playground_client_id, initial_access_token, admin}; those of the first run when there are any."""
+def make(place, playground, registers):
+    """{user, client, playground_client_id, admin, and initial_access_token if clients register themselves at all}; those
+    of the first run when there are any."""
     if os.path.exists(place.demo_json):
         with open(place.demo_json, encoding="utf-8") as file:
             demo = json.load(file)
     else:
         demo = make_anew(place, playground)
         keep(place, demo)
-    if "initial_access_token" not in demo:  # made by an earlier version
+    if registers and "initial_access_token" not in demo:
         demo["initial_access_token"] = make_token(place)
         keep(place, demo)
     if "admin" not in demo:
@@ -34,7 +35,7 @@ def make(place, playground):
         demo["playground"] = playground
         keep(place, demo)
     write_playground(place, demo)
-    return demo
+    return demo if registers else {name: value for name, value in demo.items() if name != "initial_access_token"}
 
 
 def keep(place, demo):
@@ -73,7 +74,7 @@ def make_anew(place, playground):
                    "--grant", "refresh_token", "--scope", "openid profile email address phone offline_access")
     return {"user": {"username": "demo", "password": password},
             "client": {"client_id": client["client_id"], "client_secret": client["client_secret"], "redirect_uris": [callback]},
-            "playground_client_id": public["client_id"], "playground": playground, "initial_access_token": make_token(place)}
+            "playground_client_id": public["client_id"], "playground": playground}
 
 
 def write_playground(place, demo):

@@ -174,6 +174,12 @@ def prepare(place, args, say):
     return ca_file
 
 
+def registration_mode(args):
+    """Who may register clients: the last word of --set, else the default."""
+    words = [value.strip() for name, value in args.settings if name == "op-management.registration"]
+    return words[-1] if words else "token"
+
+
 def check_settings(place, args):
     """Every server judges the file before any is started."""
     for name in SERVERS:
@@ -189,7 +195,7 @@ def check_settings(place, args):
 
 def up_json(place, args, fleet, made, playground, ca_file):
     data = {"issuer": args.issuer, "ca_file": ca_file, "playground": playground, "user": made["user"], "client": made["client"],
-            "playground_client_id": made["playground_client_id"], "initial_access_token": made["initial_access_token"],
+            "playground_client_id": made["playground_client_id"], "initial_access_token": made.get("initial_access_token"),
             "admin": made["admin"], "state_dir": place.state, "runtime_dir": place.runtime,
             "opctl": place.opctl(), "pid": os.getpid(), "servers": fleet.describe()}
     with open(os.open(place.up_json + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -205,11 +211,20 @@ def tell(text):
         os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
 
 
+def registering(args, made):
+    """The line about it; nothing where nobody may."""
+    mode = registration_mode(args)
+    if mode == "closed":
+        return ""
+    whom = "as anybody may" if mode == "open" else f"with the initial access token  {made['initial_access_token']}"
+    return f"  register     clients at {args.issuer}/register  {whom}\n"
+
+
 def tell_ready(args, made, playground, ca_file, place):
     user = made["user"]
     tell(f"\nPartita is ready.\n\n  issuer       {args.issuer}\n  playground   {playground}/\n"
           f"  sign in as   {user['username']}  with the password  {user['password']}\n"
-          f"  register     clients at {args.issuer}/register  with the initial access token  {made['initial_access_token']}\n"
+          f"{registering(args, made)}"
           f"  administer   {args.issuer}/admin/v1  as the client  {made['admin']['client_id']}  with the secret  "
           f"{made['admin']['client_secret']}\n"
           f"  operator     {shlex.join(place.opctl())} --help")
@@ -245,7 +260,7 @@ def serve(place, args, say, ready):
         ca_file = prepare(place, args, say)
         playground = playground_origin(args)
         ending.check()
-        made = demo.make(place, playground)
+        made = demo.make(place, playground, registration_mode(args) != "closed")
         ending.check()
         fleet = Fleet(place, args.instances, say)
 

@@ -15,6 +15,7 @@ import requests
 
 from conftest import BUILD, ROOT, free_port
 from person import Person, request_for, sign_in, token_request
+from registration import METADATA, bearer
 from server_process import wait_until
 
 
@@ -267,6 +268,27 @@ def test_packages_are_installed_by_one_of_two(place):
     assert [run.returncode for run in runs] == [0, 0] and sum("Debian packages" in words for words in said) == 1, said
     assert (place / "log").read_text().split("\n")[:-1] == [
         "apt-get update", "apt-get install", "dpkg --configure -a", "apt-get update", "apt-get install"]
+
+
+def test_it_says_who_may_register_clients(place):
+    words = ["--dir", str(place), "--built", BUILD, "--listen", f"127.0.0.1:{free_port()}", "--playground-listen",
+             f"127.0.0.1:{free_port()}", "--detach"]
+    made = None
+    for mode in ("closed", "token", "open", "closed"):
+        began = up(*words, "--set", f"op-management.registration={mode}")
+        assert began.returncode == 0, began.stdout + began.stderr
+        info = json.loads((place / "up.json").read_text())
+        token, url = info["initial_access_token"], info["issuer"] + "/register"
+        lines = [line.split() for line in began.stdout.splitlines() if "register" in line]
+        if mode == "closed":
+            assert (lines, token) == ([], None) and (made is None or made not in began.stdout)
+        else:
+            whom = "with the initial access token " + token if mode == "token" else "as anybody may"
+            assert lines == [f"register clients at {url} {whom}".split()] and made in (None, token)
+            made = token
+        status = [requests.post(url, json=METADATA, headers=bearer(one), timeout=10).status_code for one in (made, None)]
+        assert status == {"closed": [403, 403], "token": [201, 401], "open": [201, 201]}[mode]
+        assert up("--dir", str(place), "--stop").returncode == 0
 
 
 def test_killed_it_leaves_nothing_that_runs(place):
