@@ -55,6 +55,7 @@ class Book:
         """The answer is one that the document promises."""
         operation = self.operations[name][2]
         assert str(answer.status_code) in operation["responses"], f"{name}: {answer.status_code} {answer.text}"
+        assert answer.reason, f"{name}: {answer.status_code} has no reason phrase"
         promised = self.resolve(operation["responses"][str(answer.status_code)])
         for field in promised.get("headers", {}):
             assert field in answer.headers, f"{name}: {answer.status_code} has no {field}"

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "runtime/http.h"
+#include "runtime/http_reply.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -377,6 +378,18 @@ static void replies_keep_their_order(void **state)
     stop(&f);
 }
 
+static void every_status_has_a_reason(void **state)
+{
+    (void)state;
+    static const int used[] = {200, 201, 204, 302, 303, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 417,
+                               428, 429, 431, 500, 501, 503, 505};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+        if (*http_reply_reason(used[i]) == '\0')
+            fail_msg("%d has none", used[i]);
+    assert_string_equal(http_reply_reason(428), "Precondition Required"); /* RFC 6585 §3 */
+    assert_string_equal(http_reply_reason(799), "");
+}
+
 static void replies_are_formed(void **state)
 {
     (void)state;
@@ -714,6 +727,7 @@ int main(void)
         cmocka_unit_test(nothing_is_smuggled),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(replies_keep_their_order),
+        cmocka_unit_test(every_status_has_a_reason),
         cmocka_unit_test(replies_are_formed),
         cmocka_unit_test(slowness_is_bounded),
         cmocka_unit_test(busy_connections_stay),
