@@ -138,9 +138,9 @@ static void add_schemas(const void *ctx, json_t *schemas, const struct admin_ope
 
 static const struct admin_member ERROR_MEMBERS[] = {
     {"error", ADMIN_TEXT, ADMIN_ANSWER | ADMIN_ALWAYS, 64, NULL, "A word for programs."},
-    {"error_description", ADMIN_TEXT, ADMIN_ANSWER, 1024, NULL, "A sentence for people."},
+    {"error_description", ADMIN_TEXT, ADMIN_ANSWER | ADMIN_ALWAYS, 1024, NULL, "A sentence for people."},
     {"member", ADMIN_TEXT, ADMIN_ANSWER, 256, NULL, "The member of the body, parameter or field that it is about."},
-    {"request_id", ADMIN_TEXT, ADMIN_ANSWER, 64, NULL, "What the server's log calls this request."},
+    {"request_id", ADMIN_TEXT, ADMIN_ANSWER | ADMIN_ALWAYS, 64, NULL, "What the server's log calls this request."},
     {0},
 };
 static const struct admin_schema ERROR = {"Error", "Why a request was refused.", ERROR_MEMBERS};
@@ -294,7 +294,6 @@ static json_t *refusals(const void *ctx)
     json_t *all = json_make_object(ctx);
     for (size_t i = 0; i < sizeof REFUSALS / sizeof *REFUSALS; i++) {
         json_t *answer = object_of(ctx, "description", REFUSALS[i].what);
-        /* A request without a token is refused without a body (RFC 6750 §3.1). */
         json_set(answer, "content", content(ctx, "application/json", reference(ctx, "schemas", ERROR.name)));
         if (strcmp(REFUSALS[i].status, "503") == 0)
             set_header(ctx, answer, "Retry-After", "Seconds.");
@@ -403,7 +402,8 @@ static json_t *info(const void *ctx)
     json_set_string(object, "title", "Partita administration");
     json_set_string(object, "version", PARTITA_VERSION);
     json_set_string(object, "description", "What opctl does, over HTTP. Bodies and answers are JSON; every error says "
-                    "error, error_description and request_id.");
+                    "error, error_description and request_id. Only what the balancer refuses itself (a body over 64 KiB, "
+                    "malformed HTTP) or finds no server for is answered without them.");
     return object;
 }
 

@@ -18,12 +18,21 @@ static void log_refusal(const struct http_request *req, const char *event, const
               "description", description, "address", req->client_address, NULL);
 }
 
+/* Its errors say which request it was; OAuth's have their own members (RFC 6749 §5.2). */
+static bool is_of_administration(const struct http_request *req)
+{
+    const struct route *route = req->route;
+    return route != NULL && route->caller == CALLER_ADMINISTRATOR;
+}
+
 static void send_error(struct http_request *req, int status, const char *error, const char *description)
 {
     req->error = error;
     json_t *body = json_make_object(req);
     json_set_string(body, "error", error);
     json_set_string(body, "error_description", description);
+    if (is_of_administration(req))
+        json_set_string(body, "request_id", req->request_id);
     send_json(req, status, body);
 }
 
@@ -48,6 +57,10 @@ void reply_bearer_error(struct http_request *req, const struct oauth_error *erro
 {
     if (error == NULL) {
         http_set_field(req, "WWW-Authenticate", "Bearer realm=\"partita\"");
+        if (is_of_administration(req)) {
+            send_error(req, 401, "no_token", "an access token is needed");
+            return;
+        }
         http_set_field(req, "Cache-Control", "no-store");
         req->error = "no_token";
         http_reply(req, 401, NULL, bytes_of(NULL));

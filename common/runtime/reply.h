@@ -10,7 +10,8 @@ void reply_json(struct http_request *req, int status, const json_t *value);
  * the client used the Authorization header, which used_basic says). Logs one line. */
 void reply_oauth_error(struct http_request *req, const struct oauth_error *error, bool used_basic);
 /* RFC 6750 §3: 401 (invalid_token or no token) or 403, WWW-Authenticate: Bearer. error may be NULL:
- * no authentication information was sent. */
+ * no authentication information was sent, and the challenge says nothing more (§3.1). For /admin/v1 there is a body even
+ * then, and all bodies name the request. */
 void reply_bearer_error(struct http_request *req, const struct oauth_error *error);
 /* The same for a caller that has to come back with this scope (RFC 6750 §3.1), when it is insufficient_scope. */
 void reply_bearer_scope_error(struct http_request *req, const struct oauth_error *error, const char *scope);

@@ -211,6 +211,7 @@ static void refuse(struct http_request *req, const struct route_table *table, co
                     plan->status == 404   ? "There is nothing at this path"
                     : plan->status == 413 ? "The body is larger than this endpoint takes"
                                           : "The method is not one of those in Allow");
+    json_set_string(body, "request_id", req->request_id);
     reply_json(req, plan->status, body);
 }
 

@@ -60,7 +60,7 @@ class Book:
         for field in promised.get("headers", {}):
             assert field in answer.headers, f"{name}: {answer.status_code} has no {field}"
         if not answer.content:
-            assert answer.status_code in (204, 304, 401)
+            assert answer.status_code in (204, 304) and "content" not in promised
             return answer
         assert answer.headers["Content-Type"] == "application/json" and answer.headers["Cache-Control"] == "no-store"
         self.validate(promised["content"]["application/json"]["schema"], answer.json())
@@ -189,11 +189,29 @@ def operations_of(book, wanted=lambda method, operation: True):
     return found
 
 
+def test_errors_of_every_kind_are_of_the_schema_error(book):
+    """Those before an operation is found, too."""
+    error, root = book.document["components"]["schemas"]["Error"], book.desk.root
+    assert set(error["required"]) == {"error", "error_description", "request_id"}
+    good, seen = {"Authorization": "Bearer " + book.desk.token}, set()
+    for method, path, fields, body, status in (
+            ("GET", "/users", {}, None, 401), ("GET", "/users", {"Authorization": "Bearer x"}, None, 401),
+            ("GET", "/users?access_token=x", {}, None, 401), ("GET", "/nothing", good, None, 404), ("GET", "/", {}, None, 404),
+            ("PUT", "/users", good, None, 405), ("POST", "/openapi.json", {}, None, 405), ("DELETE", "/keys", {}, None, 405),
+            ("DELETE", "/users/" + ABSENT, good, "x", 413), ("POST", "/users", good, "x", 415), ("GET", "/users/" + ABSENT, good, None, 404)):
+        answer = requests.request(method, root + path, headers=fields, data=body, verify=book.desk.verify, timeout=20)
+        assert answer.status_code == status and answer.headers["Content-Type"] == "application/json", (method, path, answer.text)
+        book.validate(error, answer.json())
+        seen.add(answer.json()["request_id"])
+    assert len(seen) == 11, "each request has an id of its own"
+
+
 def test_without_a_token_nothing_is_told(book):
     for name in operations_of(book):
         method = book.operations[name][0].upper()
         answer = book.judge(name, requests.request(method, book.desk.root + book.path_of(name), verify=book.desk.verify, timeout=20))
-        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == 'Bearer realm="partita"' and not answer.content
+        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == 'Bearer realm="partita"'
+        assert answer.json()["error"] == "no_token"
 
 
 def test_each_needs_the_scope_that_it_names(book):
