@@ -123,9 +123,12 @@ void admin_reply_list(struct admin_request *request, const struct listing *listi
 void admin_reply_nothing(struct admin_request *request);
 /* 400 invalid_request that names the member. */
 void admin_refuse(struct admin_request *request, const struct refusal *refusal);
-/* OP_ABSENT 404, OP_EXISTS 409, OP_MISMATCH 412, OP_BUSY, OP_FULL and OP_DENIED 503 with Retry-After, else 500. For 409
+/* OP_INVALID: in a list a cursor that it has not given, 400; elsewhere an id that names nothing, 404.
+ * OP_ABSENT 404, OP_EXISTS 409, OP_MISMATCH 412, OP_BUSY, OP_FULL and OP_DENIED 503 with Retry-After, else 500. For 409
  * refusal names the member (may be NULL). */
 void admin_fail(struct admin_request *request, enum op_err err, const struct refusal *refusal);
+/* The same, where there is an error: false with OP_OK, and nothing was replied. */
+bool admin_has_failed(struct admin_request *request, enum op_err err, const struct refusal *refusal);
 
 /* Calls then once that second has begun (less than two from now), so that what is granted after the reply is alive:
  * see operate_since(). */

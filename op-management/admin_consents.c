@@ -35,15 +35,6 @@ static struct work *new_work(struct admin_request *request)
     return work;
 }
 
-static bool has_failed(const struct work *work, enum op_err result)
-{
-    if (result == OP_INVALID)
-        admin_refuse(work->request, &(struct refusal){"cursor", "is not one that this list has given"});
-    else if (result != OP_OK)
-        admin_fail(work->request, result, NULL);
-    return result != OP_OK;
-}
-
 static enum op_err list(struct kv_txn *txn, void *arg)
 {
     struct work *work = arg;
@@ -54,7 +45,7 @@ static enum op_err list(struct kv_txn *txn, void *arg)
 static void listed(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_list(work->request, &work->listing);
 }
 
@@ -73,7 +64,7 @@ static enum op_err show(struct kv_txn *txn, void *arg)
 static void shown(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_one(work->request, work->consent, 0);
 }
 
@@ -92,7 +83,7 @@ static enum op_err withdraw(struct kv_txn *txn, void *arg)
 static void withdrawn(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_wait_until(work->request, work->since, admin_reply_nothing);
 }
 

@@ -50,16 +50,6 @@ static struct work *new_work(struct admin_request *request)
     return work;
 }
 
-/* Only a cursor can be malformed in a list, and what is no name of one names none in a path. */
-static bool has_failed(const struct work *work, enum op_err result)
-{
-    if (result == OP_INVALID && work->family == NULL)
-        admin_refuse(work->request, &(struct refusal){"cursor", "is not one that this list has given"});
-    else if (result != OP_OK)
-        admin_fail(work->request, result == OP_INVALID ? OP_ABSENT : result, NULL);
-    return result != OP_OK;
-}
-
 /* --- list, show --- */
 
 static enum op_err list(struct kv_txn *txn, void *arg)
@@ -72,7 +62,7 @@ static enum op_err list(struct kv_txn *txn, void *arg)
 static void listed(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_list(work->request, &work->listing);
 }
 
@@ -90,7 +80,7 @@ static enum op_err show(struct kv_txn *txn, void *arg)
 static void shown(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_one(work->request, work->shown, 0);
 }
 
@@ -110,7 +100,7 @@ static enum op_err revoke(struct kv_txn *txn, void *arg)
 static void revoked(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_nothing(work->request);
 }
 
@@ -137,7 +127,7 @@ static bool go_on(void *arg)
 static void revoked_all(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (has_failed(work, result))
+    if (admin_has_failed(work->request, result, NULL))
         return;
     json_t *report = json_make_object(work->request->http);
     json_set_int(report, "revoked", (int64_t)work->revoked);

@@ -40,23 +40,14 @@ struct work {
     json_t *shown;
 };
 
+static const struct refusal LEAVING = {NULL, "The message is being delivered right now."};
+
 static struct work *new_work(struct admin_request *request)
 {
     struct work *work = mem_new(request->http, struct work);
     work->request = request;
     work->id = admin_value(request, "id");
     return work;
-}
-
-/* Only a cursor can be malformed in a list, and what is no id names none in a path. */
-static bool has_failed(const struct work *work, enum op_err result)
-{
-    static const struct refusal leaving = {NULL, "The message is being delivered right now."};
-    if (result == OP_INVALID && work->id == NULL)
-        admin_refuse(work->request, &(struct refusal){"cursor", "is not one that this list has given"});
-    else if (result != OP_OK)
-        admin_fail(work->request, result == OP_INVALID ? OP_ABSENT : result, &leaving);
-    return result != OP_OK;
 }
 
 static enum op_err list(struct kv_txn *txn, void *arg)
@@ -69,7 +60,7 @@ static enum op_err list(struct kv_txn *txn, void *arg)
 static void listed(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, &LEAVING))
         admin_reply_list(work->request, &work->listing);
 }
 
@@ -87,7 +78,7 @@ static void handle_list(struct admin_request *request)
 static void shown(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, &LEAVING))
         admin_reply_one(work->request, work->shown, 0);
 }
 
@@ -122,7 +113,7 @@ static enum op_err drop(struct kv_txn *txn, void *arg)
 static void dropped(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, &LEAVING))
         admin_reply_nothing(work->request);
 }
 

@@ -41,16 +41,6 @@ static struct work *new_work(struct admin_request *request)
     return work;
 }
 
-/* Only a cursor can be malformed in a list, and what is no id names none in a path. */
-static bool has_failed(const struct work *work, enum op_err result)
-{
-    if (result == OP_INVALID && work->id == NULL)
-        admin_refuse(work->request, &(struct refusal){"cursor", "is not one that this list has given"});
-    else if (result != OP_OK)
-        admin_fail(work->request, result == OP_INVALID ? OP_ABSENT : result, NULL);
-    return result != OP_OK;
-}
-
 static enum op_err list(struct kv_txn *txn, void *arg)
 {
     struct work *work = arg;
@@ -61,7 +51,7 @@ static enum op_err list(struct kv_txn *txn, void *arg)
 static void listed(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_list(work->request, &work->listing);
 }
 
@@ -80,7 +70,7 @@ static void added(enum op_err result, void *arg)
 {
     const struct work *work = arg;
     const char *id;
-    if (has_failed(work, result))
+    if (admin_has_failed(work->request, result, NULL))
         return;
     const void *ctx = work->request->http;
     if (json_get_string(work->shown, "id", &id) != OP_OK)
@@ -124,7 +114,7 @@ static enum op_err revoke(struct kv_txn *txn, void *arg)
 static void revoked(enum op_err result, void *arg)
 {
     const struct work *work = arg;
-    if (!has_failed(work, result))
+    if (!admin_has_failed(work->request, result, NULL))
         admin_reply_nothing(work->request);
 }
 

@@ -57,7 +57,9 @@ static void fail_of_store(struct admin_request *request, enum op_err err)
 
 void admin_fail(struct admin_request *request, enum op_err err, const struct refusal *refusal)
 {
-    if (err == OP_ABSENT)
+    if (err == OP_INVALID && request->operation->answer == ADMIN_GIVES_LIST)
+        admin_refuse(request, &(struct refusal){"cursor", "is not one that this list has given"});
+    else if (err == OP_ABSENT || err == OP_INVALID)
         refuse(request, 404, "not_found", NULL, "there is nothing at this path");
     else if (err == OP_EXISTS)
         refuse(request, 409, "already_exists", refusal == NULL ? NULL : refusal->member,
@@ -66,6 +68,13 @@ void admin_fail(struct admin_request *request, enum op_err err, const struct ref
         refuse(request, 412, "precondition_failed", "If-Match", "is not its version any more: get it again");
     else
         fail_of_store(request, err);
+}
+
+bool admin_has_failed(struct admin_request *request, enum op_err err, const struct refusal *refusal)
+{
+    if (err != OP_OK)
+        admin_fail(request, err, refusal);
+    return err != OP_OK;
 }
 
 /* --- what was done --- */

@@ -279,7 +279,7 @@ int rollout_scale(const struct rollout *rollout)
             continue;
         say(rollout, name, "failed", "%s", why);
         drain_all(rollout, plan->to_side, n, n);
-        return ROLLOUT_STUCK;
+        return ROLLOUT_WENT_BACK;
     }
     settle(rollout);
     drain_all(rollout, plan->to_side, plan->to_count + 1, plan->from_count);
