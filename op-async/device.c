@@ -43,7 +43,7 @@ static void show_problem(struct http_request *req, const struct problem *problem
         json_set_string(values, "label", site_message(req, site, NULL, problem->link, values));
     }
     if (problem->status < 500)
-        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id, "page", problem->key, NULL);
+        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace, "page", problem->key, NULL);
     site_page(req, site, problem->status, "problem", NULL, values);
 }
 
@@ -148,7 +148,7 @@ static void has_found(enum op_err result, void *arg)
         show_store_error(req, result);
     } else if (typed->wait > 0) {
         metrics_count("partita_user_codes_throttled_total", 1);
-        log_event(LOG_LEVEL_WARNING, "user_codes_throttled", req->request_id, req->trace_id, "address",
+        log_event(LOG_LEVEL_WARNING, "user_codes_throttled", req->request_id, req->trace, "address",
                   req->client_address, NULL);
         http_set_fieldf(req, "Retry-After", "%u", typed->wait);
         show(req, &(struct page){.status = 429, .error = "device.throttled", .user_code = typed->text,

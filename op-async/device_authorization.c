@@ -113,7 +113,7 @@ static void is_inserted(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_device_requests_total", 1);
-    log_event(LOG_LEVEL_INFO, "device_code_issued", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_INFO, "device_code_issued", req->request_id, req->trace, "client_id",
               asking->client->client_id, NULL);
     const char *user_code = device_user_code_text(req, asking->record->user_code);
     json_t *body = json_make_object(req);
@@ -134,7 +134,7 @@ static void is_counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (asking->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "device_requests_throttled", req->request_id, req->trace_id, "client_id",
+        log_event(LOG_LEVEL_WARNING, "device_requests_throttled", req->request_id, req->trace, "client_id",
                   asking->client->client_id, "address", req->client_address, NULL);
         reply_too_many(req, asking->wait, "too many requests of this client or from this address, try again later");
     } else {

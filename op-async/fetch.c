@@ -25,6 +25,7 @@ struct transfer {
     struct fetcher *fetcher;
     CURL *easy;
     CURLU *url;
+    struct curl_slist fields; /* its own, and behind it those of every request */
     const char *host;
     struct buf body;
     size_t head_len;
@@ -133,7 +134,7 @@ static int transfer_free(struct transfer *transfer)
     return 0;
 }
 
-enum op_err fetch_get(struct fetcher *fetcher, const char *url, fetch_done *done, void *arg)
+enum op_err fetch_get(struct fetcher *fetcher, const char *url, const struct trace *trace, fetch_done *done, void *arg)
 {
     struct transfer *transfer = mem_new(fetcher->transfers, struct transfer);
     struct uri uri;
@@ -154,7 +155,9 @@ enum op_err fetch_get(struct fetcher *fetcher, const char *url, fetch_done *done
     transfer->easy = curl_easy_init();
     wire_require(transfer->easy != NULL);
     WIRE_SET(transfer->easy, CURLOPT_CURLU, transfer->url);
-    WIRE_SET(transfer->easy, CURLOPT_HTTPHEADER, fetcher->fields);
+    transfer->fields = (struct curl_slist){
+        mem_printf(transfer, "traceparent: %s", trace_parent(transfer, trace)), fetcher->fields};
+    WIRE_SET(transfer->easy, CURLOPT_HTTPHEADER, &transfer->fields);
     set_bounds(transfer->easy, &fetcher->limits);
     set_way(transfer->easy, transfer);
     wire_set_trust(transfer->easy, fetcher->ca_file);

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "address_guard.h"
+#include "base/trace.h"
 
 struct fetch_limits {
     int64_t timeout; /* seconds from the start to the end of the answer */
@@ -31,5 +32,6 @@ struct fetch_answer {
 };
 typedef void fetch_done(const struct fetch_answer *answer, void *arg);
 
-/* Fetches url; done is called later, once. OP_INVALID: not an https URL without user and fragment; done is not called. */
-must_check enum op_err fetch_get(struct fetcher *fetcher, const char *url, fetch_done *done, void *arg);
+/* Fetches url, as part of trace; done is called later, once. OP_INVALID: not an https URL without user and fragment; done is not called. */
+must_check enum op_err fetch_get(struct fetcher *fetcher, const char *url, const struct trace *trace, fetch_done *done,
+                                 void *arg);

@@ -41,6 +41,7 @@ struct job {
     struct job *next;
     char *url;
     const char *host;
+    struct trace trace; /* of who wished first */
     bool moot; /* there is nothing to fetch: the document is there, or failed a moment ago */
     int64_t began_ms;
     bool has_room_made;
@@ -152,7 +153,7 @@ static void document_stored(enum op_err result, void *arg)
         job->has_room_made = true;
         kv_run(job->remote->kv, KV_REMOTE, make_room, room_made, job);
     } else { /* the wish stays claimed for a while: nobody asks again at once */
-        log_event(LOG_LEVEL_ERROR, "document_not_stored", NULL, NULL, "result", op_err_name(result), NULL);
+        log_event(LOG_LEVEL_ERROR, "document_not_stored", NULL, &job->trace, "result", op_err_name(result), NULL);
         drop(job);
     }
 }
@@ -185,10 +186,11 @@ static void tell(const struct job *job)
     metrics_count("partita_documents_fetched_total", job->ok);
     metrics_count("partita_documents_failed_total", !job->ok);
     if (job->ok)
-        log_event(LOG_LEVEL_INFO, "document_fetched", NULL, NULL, "url", loggable(job), "ms", ms, "bytes", bytes, NULL);
-    else
-        log_event(LOG_LEVEL_WARNING, "document_failed", NULL, NULL, "url", loggable(job), "ms", ms, "why", job->why,
+        log_event(LOG_LEVEL_INFO, "document_fetched", NULL, &job->trace, "url", loggable(job), "ms", ms, "bytes", bytes,
                   NULL);
+    else
+        log_event(LOG_LEVEL_WARNING, "document_failed", NULL, &job->trace, "url", loggable(job), "ms", ms, "why",
+                  job->why, NULL);
 }
 
 static void fetched(const struct fetch_answer *answer, void *arg)
@@ -219,7 +221,7 @@ static void wish_claimed(enum op_err result, void *arg)
         return;
     }
     job->began_ms = clock_now_ms();
-    if (fetch_get(remote->fetcher, job->url, fetched, job) != OP_OK)
+    if (fetch_get(remote->fetcher, job->url, &job->trace, fetched, job) != OP_OK)
         fetched(&no_url, job);
 }
 
@@ -283,6 +285,7 @@ static enum op_err consider(struct kv_txn *txn, struct choice *choice, const Rec
     *job = (struct job){
         .remote = remote, .next = choice->jobs, .moot = moot, .began_ms = choice->now_ms, .why = "",
         .url = mem_strdup(job, wish->url), .host = mem_strdup(job, host)};
+    trace_go_on(wish->traceparent, &job->trace);
     choice->jobs = job;
     choice->count++;
     return OP_OK;

@@ -64,7 +64,7 @@ static bool is_fine(enum op_err result, struct action *action)
 
 static void note(const struct action *action, const char *event)
 {
-    log_event(LOG_LEVEL_INFO, event, action->req->request_id, action->req->trace_id, "user_id",
+    log_event(LOG_LEVEL_INFO, event, action->req->request_id, action->req->trace, "user_id",
               action->who.user->user_id, NULL);
 }
 
@@ -160,7 +160,7 @@ static void is_out_everywhere(enum op_err result, struct revocation *revocation)
         view_store_error(req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "signed_out_everywhere", req->request_id, req->trace_id, "user_id",
+    log_event(LOG_LEVEL_INFO, "signed_out_everywhere", req->request_id, req->trace, "user_id",
               revocation->who.user->user_id, NULL);
     browser_set_session(req, revocation->new_cookie);
     view_redirect(req, "/account?done=everywhere");

@@ -145,7 +145,7 @@ static void code_is_stored(enum op_err result, void *arg)
         view_store_error(a->req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "code_issued", a->req->request_id, a->req->trace_id, "client_id", a->client->client_id,
+    log_event(LOG_LEVEL_INFO, "code_issued", a->req->request_id, a->req->trace, "client_id", a->client->client_id,
               "user_id", a->user->user_id, "sid", a->session->sid, NULL);
     respond(a->req, &a->request, a->code, NULL);
 }
@@ -182,7 +182,7 @@ static void render(struct authorization *a)
         show_problem(a);
         break;
     case OUTCOME_ERROR:
-        log_event(LOG_LEVEL_INFO, "authorization_refused", a->req->request_id, a->req->trace_id, "client_id",
+        log_event(LOG_LEVEL_INFO, "authorization_refused", a->req->request_id, a->req->trace, "client_id",
                   a->client->client_id, "error", oauth_error_name(a->error.code), NULL);
         respond(a->req, &a->request, NULL, &a->error);
         break;

@@ -140,7 +140,7 @@ static void show_problem(const struct approval *approval, int status, const char
 static void show_throttled(const struct approval *approval)
 {
     metrics_count("partita_user_codes_throttled_total", 1);
-    log_event(LOG_LEVEL_WARNING, "user_codes_throttled", approval->req->request_id, approval->req->trace_id, "address",
+    log_event(LOG_LEVEL_WARNING, "user_codes_throttled", approval->req->request_id, approval->req->trace, "address",
               approval->req->client_address, NULL);
     show_problem(approval, 429, "problem.device_throttled");
 }
@@ -169,7 +169,7 @@ static void is_decided(enum op_err result, void *arg)
     } else if (approval->found == NULL) {
         show_problem(approval, 400, "problem.device");
     } else {
-        log_event(LOG_LEVEL_INFO, allowed ? "device_approved" : "device_denied", a->req->request_id, a->req->trace_id,
+        log_event(LOG_LEVEL_INFO, allowed ? "device_approved" : "device_denied", a->req->request_id, a->req->trace,
                   "client_id", a->client->client_id, "user_id", a->user->user_id, "sid", a->session->sid, NULL);
         view_redirect(a->req, allowed ? "/device/approve?done=allowed" : "/device/approve?done=denied");
     }

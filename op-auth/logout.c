@@ -101,7 +101,7 @@ static void has_ended(enum op_err result, void *arg)
         view_store_error(logout->req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "signed_out", logout->req->request_id, logout->req->trace_id, "user_id",
+    log_event(LOG_LEVEL_INFO, "signed_out", logout->req->request_id, logout->req->trace, "user_id",
               logout->who.user->user_id, "sid", logout->who.session->sid, NULL);
     answer(logout);
 }

@@ -111,7 +111,7 @@ static void stored(enum op_err result, void *arg)
         reply_store_error(req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "authorization_request_pushed", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_INFO, "authorization_request_pushed", req->request_id, req->trace, "client_id",
               push->client->client_id, NULL);
     json_t *body = json_make_object(req);
     json_set_string(body, "request_uri", push->request_uri);
@@ -126,7 +126,7 @@ static void counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (push->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "pushes_throttled", req->request_id, req->trace_id, "client_id",
+        log_event(LOG_LEVEL_WARNING, "pushes_throttled", req->request_id, req->trace, "client_id",
                   push->client->client_id, "address", req->client_address, NULL);
         req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
         reply_too_many(req, push->wait, "too many pushed authorization requests, try again later");

@@ -43,7 +43,7 @@ static void is_changed(enum op_err result, struct revocation *revocation)
         view_store_error(req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "password_changed", req->request_id, req->trace_id, "user_id",
+    log_event(LOG_LEVEL_INFO, "password_changed", req->request_id, req->trace, "user_id",
               revocation->who.user->user_id, NULL);
     guesses_forget(revocation->who.user->username, req->client_address);
     browser_set_session(req, revocation->new_cookie);
@@ -75,7 +75,7 @@ static void is_verified(enum op_err result, const char *new_phc, void *arg)
     const char *locale = page_language(auth.site.pages, NULL, http_field(req, "accept-language"));
     change->stored.new_phc = mem_strdup(req, new_phc);
     change->notice = notice_password_changed(req, change->who.user, locale, clock_now());
-    notice_hold(server_kv(), change->notice, req->request_id, req->trace_id, hold_ended, change);
+    notice_hold(server_kv(), change->notice, req->request_id, req->trace, hold_ended, change);
 }
 
 static enum op_err load_password(struct kv_txn *txn, void *arg)

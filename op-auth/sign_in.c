@@ -190,7 +190,7 @@ static void go_on(struct attempt *attempt)
 static void wrong(struct attempt *attempt)
 {
     metrics_count("partita_sign_ins_failed_total", 1);
-    log_event(LOG_LEVEL_INFO, "sign_in_failed", attempt->req->request_id, attempt->req->trace_id, "user_id",
+    log_event(LOG_LEVEL_INFO, "sign_in_failed", attempt->req->request_id, attempt->req->trace, "user_id",
               attempt->user == NULL ? NULL : attempt->user->user_id, NULL);
     let_try_again(attempt, "sign_in.wrong");
 }
@@ -215,7 +215,7 @@ static void is_established(enum op_err result, void *arg)
         view_store_error(attempt->req, result);
     } else {
         metrics_count("partita_sign_ins_total", 1);
-        log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace_id, "user_id",
+        log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace, "user_id",
                   attempt->user->user_id, "sid", attempt->start.sid, NULL);
         if (attempt->new_phc != NULL)
             stored_password_refresh(attempt->user->user_id, attempt->stored->phc, attempt->new_phc);
@@ -280,7 +280,7 @@ static void is_counted(enum op_err result, unsigned wait, void *arg)
         view_store_error(attempt->req, result);
     } else if (wait > 0) {
         metrics_count("partita_sign_ins_throttled_total", 1);
-        log_event(LOG_LEVEL_WARNING, "sign_in_throttled", attempt->req->request_id, attempt->req->trace_id, NULL);
+        log_event(LOG_LEVEL_WARNING, "sign_in_throttled", attempt->req->request_id, attempt->req->trace, NULL);
         http_set_fieldf(attempt->req, "Retry-After", "%u", wait);
         show_again(attempt, 429, "sign_in.throttled", wait);
     } else {

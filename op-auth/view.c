@@ -134,7 +134,7 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
     if (problem->retry_after > 0)
         http_set_fieldf(req, "Retry-After", "%u", problem->retry_after);
     if (problem->status < 500)
-        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace_id, "page", problem->key, "error", error,
+        log_event(LOG_LEVEL_INFO, "problem_page", req->request_id, req->trace, "page", problem->key, "error", error,
                   NULL);
     view_page(req, problem->status, "problem", problem->ui_locales, values);
 }
@@ -153,7 +153,7 @@ void view_passwords_busy(struct http_request *req)
 {
     static struct trouble full;
     log_event(trouble_begins(&full, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "password_queue_full",
-              req->request_id, req->trace_id, NULL);
+              req->request_id, req->trace, NULL);
     req->error = "temporarily_unavailable";
     http_set_fieldf(req, "Retry-After", "%d", PASSWORDS_RETRY_SECONDS);
 }

@@ -102,7 +102,7 @@ static void note(const struct admin_request *request, const char *id)
     if (request->operation->method == HTTP_GET)
         return;
     metrics_count("partita_administration_changes_total", 1);
-    log_event(LOG_LEVEL_INFO, "administration", req->request_id, req->trace_id, "client_id", request->client_id,
+    log_event(LOG_LEVEL_INFO, "administration", req->request_id, req->trace, "client_id", request->client_id,
               "operation", request->operation->id, "id", id, "address", req->client_address, NULL);
 }
 

@@ -245,7 +245,7 @@ static void has_notice(enum op_err result, void *arg)
     (void)result;
     struct work *work = arg;
     const struct http_request *req = work->request->http;
-    notice_hold(server_kv(), work->notice, req->request_id, req->trace_id, held, work);
+    notice_hold(server_kv(), work->notice, req->request_id, req->trace, held, work);
 }
 
 static void change(struct work *work)

@@ -84,7 +84,7 @@ static void inserted(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_clients_registered_total", 1);
-    log_event(LOG_LEVEL_INFO, "client_registered", req->request_id, req->trace_id, "client_id", job->client->client_id,
+    log_event(LOG_LEVEL_INFO, "client_registered", req->request_id, req->trace, "client_id", job->client->client_id,
               "address", req->client_address, NULL);
     reply_json(req, 201,
                registration_members(req, job->client, settings.issuer, job->registration_token, job->secret));
@@ -102,7 +102,7 @@ static void counted(enum op_err result, void *arg)
         kv_run(server_kv(), KV_CLIENTS, insert, inserted, job);
         return;
     }
-    log_event(LOG_LEVEL_WARNING, "registration_throttled", req->request_id, req->trace_id, "address",
+    log_event(LOG_LEVEL_WARNING, "registration_throttled", req->request_id, req->trace, "address",
               req->client_address, NULL);
     req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
     json_t *body = json_make_object(req);

@@ -245,7 +245,7 @@ static bool is_refused(enum op_err result, const struct managing *job)
 static void note(const struct managing *job, const char *event)
 {
     const struct http_request *req = job->http;
-    log_event(LOG_LEVEL_INFO, event, req->request_id, req->trace_id, "client_id", job->client_id, "address",
+    log_event(LOG_LEVEL_INFO, event, req->request_id, req->trace, "client_id", job->client_id, "address",
               req->client_address, NULL);
 }
 
@@ -282,7 +282,7 @@ static void counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (job->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "registration_updates_throttled", req->request_id, req->trace_id, "client_id",
+        log_event(LOG_LEVEL_WARNING, "registration_updates_throttled", req->request_id, req->trace, "client_id",
                   job->client_id, "address", req->client_address, NULL);
         reply_too_many(req, job->wait, "too many updates of registrations, try again later");
     } else {

@@ -93,7 +93,7 @@ static void note(const struct revocation *job, const char *what)
 {
     const struct http_request *req = job->question->http;
     metrics_count("partita_tokens_revoked_total", 1);
-    log_event(LOG_LEVEL_INFO, "token_revoked", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_INFO, "token_revoked", req->request_id, req->trace, "client_id",
               job->question->client->client_id, "what", what, NULL);
 }
 

@@ -153,7 +153,7 @@ static void family_killed(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_codes_replayed_total", 1);
-    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace_id, "client_id", job->facts.client_id,
+    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace, "client_id", job->facts.client_id,
               NULL);
     token_refuse(job->token, &job->error);
 }

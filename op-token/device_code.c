@@ -74,7 +74,7 @@ static void request_taken(enum op_err result, void *arg)
     } else if (poll->verdict != DEVICE_REDEEM) {
         token_refuse(poll->token, &poll->error);
     } else {
-        log_event(LOG_LEVEL_INFO, "device_code_redeemed", req->request_id, req->trace_id, "client_id",
+        log_event(LOG_LEVEL_INFO, "device_code_redeemed", req->request_id, req->trace, "client_id",
                   poll->facts.client_id, "user_id", poll->request->grant->user_id, NULL);
         birth_give(poll->birth, poll->request->grant, poll->family.user, poll->facts.now,
                    "what the person approved has ended");

@@ -153,7 +153,7 @@ static void note_theft(const struct renewal *job)
 {
     const struct http_request *req = job->token->http;
     metrics_count("partita_refresh_tokens_replayed_total", 1);
-    log_event(LOG_LEVEL_WARNING, "refresh_token_replayed", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_WARNING, "refresh_token_replayed", req->request_id, req->trace, "client_id",
               job->token->client->client_id, NULL);
 }
 

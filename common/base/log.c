@@ -54,7 +54,7 @@ static void add_time(struct buf *line)
     buf_printf(line, "{\"time\":\"%.*s.%03ldZ\"", (int)len, text, now.tv_nsec / 1000000);
 }
 
-void log_event(enum log_level level, const char *event, const char *request_id, const char *trace_id, ...)
+void log_event(enum log_level level, const char *event, const char *request_id, const struct trace *trace, ...)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     if (level < lowest_level)
@@ -65,10 +65,11 @@ void log_event(enum log_level level, const char *event, const char *request_id, 
     add_pair(&line, "level", names[level]);
     add_pair(&line, "server", server_name);
     add_pair(&line, "request_id", request_id);
-    add_pair(&line, "trace_id", trace_id);
+    add_pair(&line, "trace_id", trace == NULL ? NULL : trace->trace_id);
+    add_pair(&line, "span_id", trace == NULL ? NULL : trace->span_id);
     add_pair(&line, "event", event);
     va_list args;
-    va_start(args, trace_id);
+    va_start(args, trace);
     for (const char *key; (key = va_arg(args, const char *)) != NULL;)
         add_pair(&line, key, va_arg(args, const char *));
     va_end(args);

@@ -3,13 +3,15 @@
  * e-mail address ever goes in. Library code never logs; handlers log once, server_run logs the rest. */
 #include <stdint.h>
 
+#include "base/trace.h"
+
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 /* The server's name in every line, and the lowest level that is written. name must stay valid. */
 void log_setup(const char *name, enum log_level lowest);
 
-/* Writes one line. event is a stable word_with_underscores. request_id and trace_id may be NULL.
+/* Writes one line. event is a stable word_with_underscores. request_id and trace may be NULL.
  * The rest are pairs of strings, key then value (a NULL value is left out), ended by a NULL key:
  * log_event(LOG_LEVEL_INFO, "started", NULL, NULL, "version", v, NULL). */
-void log_event(enum log_level level, const char *event, const char *request_id, const char *trace_id, ...)
+void log_event(enum log_level level, const char *event, const char *request_id, const struct trace *trace, ...)
     __attribute__((sentinel));

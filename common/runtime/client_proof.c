@@ -24,7 +24,7 @@ static void end(struct verification *job, enum op_err result)
 static void refuse(struct verification *job, const char *why, const char *description)
 {
     const struct http_request *req = job->proof->req;
-    log_event(LOG_LEVEL_WARNING, "client_assertion_refused", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_WARNING, "client_assertion_refused", req->request_id, req->trace, "client_id",
               job->proof->client->client_id, "why", why, "kid", job->proof->assertion->header.kid, NULL);
     job->proof->error = (struct oauth_error){OAUTH_INVALID_CLIENT, description};
     end(job, OP_MISMATCH);

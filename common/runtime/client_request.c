@@ -158,7 +158,7 @@ static void failure_counted(enum op_err result, void *arg)
 static void refuse_assertion_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->req;
-    log_event(LOG_LEVEL_WARNING, "client_assertions_throttled", req->request_id, req->trace_id, "client_id",
+    log_event(LOG_LEVEL_WARNING, "client_assertions_throttled", req->request_id, req->trace, "client_id",
               job->client->client_id, NULL);
     reply_too_many(req, job->proof.wait, "too many assertions of this client, try again later");
 }
@@ -166,7 +166,7 @@ static void refuse_assertion_for_a_while(const struct authentication *job)
 static void refuse_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->req;
-    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace_id, "address", req->client_address,
+    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace, "address", req->client_address,
               NULL);
     reply_too_many(req, job->wait, "too many failed client authentications, try again later");
 }

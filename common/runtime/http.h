@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/trace.h"
 
 enum http_method {
     HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_PATCH = 16, HTTP_DELETE = 32, HTTP_OPTIONS = 64,
@@ -30,7 +31,7 @@ struct http_request {
     struct bytes body;           /* whole, decoded from chunks */
     const char *client_address;  /* textual; from X-Forwarded-For only when the peer is a trusted proxy; "" unknown */
     const char *request_id;      /* made here, or a trusted proxy's X-Request-Id when it is 8..64 of [A-Za-z0-9._-] */
-    const char *trace_id;        /* from a trusted proxy's traceparent, or NULL */
+    const struct trace *trace;   /* of a trusted proxy's traceparent, or begun here */
     int64_t started_us;          /* clock_monotonic_us at its first byte */
     const void *route;           /* for route.c */
     const char *error;           /* static: the error code reply.c answered, for metrics and access log; NULL none */
@@ -85,8 +86,8 @@ struct http_hooks {
     /* Just before the reply leaves: for metrics and the access log. status, body bytes. */
     void (*finished)(const struct http_request *req, int status, size_t bytes, void *arg);
     /* A breach of framing is answered with status (400, 408, 413, 414, 417, 431, 501, 505) and the connection
-     * closed. It has no finished call. */
-    void (*breach)(int status, const char *what, const char *client_address, void *arg);
+     * closed. It has no finished call. req is NULL when its head was not read. */
+    void (*breach)(const struct http_request *req, int status, const char *what, const char *client_address, void *arg);
     void *arg;
 };
 

@@ -166,7 +166,7 @@ static void connection_breach(struct http_connection *conn, int status, const ch
     struct http_request *req = conn->reading;
     bool identified = req != NULL && req->client_address != NULL;
     if (server->hooks.breach != NULL)
-        server->hooks.breach(status, what, identified ? req->client_address : conn->peer.text, server->hooks.arg);
+        server->hooks.breach(identified ? req : NULL, status, what, identified ? req->client_address : conn->peer.text, server->hooks.arg);
     char *text = mem_printf(conn, "%d %s: %s\n", status, http_reply_reason(status), what);
     send_reply(conn, &head, req == NULL || req->method != HTTP_HEAD, bytes_of(text));
     talloc_free(text);

@@ -13,8 +13,6 @@ enum {
     REQUEST_ID_MIN = 8,
     REQUEST_ID_MAX = 64,
     REQUEST_ID_BYTES = 12,
-    TRACE_ID_LEN = 32,
-    PARENT_ID_LEN = 16,
 };
 
 struct network {
@@ -194,25 +192,12 @@ static bool is_request_id(const char *text)
     return len >= REQUEST_ID_MIN && len <= REQUEST_ID_MAX && strspn(text, allowed) == len;
 }
 
-/* W3C Trace Context §3.2: version-traceid-parentid-flags; a later version may go on behind a '-'.
- * Returns the trace id, or NULL. */
-static const char *trace_of(struct http_request *req)
+static const struct trace *trace_of(struct http_request *req, bool trusted)
 {
-    static const char form[] = "vv-tttttttttttttttttttttttttttttttt-pppppppppppppppp-ff";
-    static const char hex[] = "0123456789abcdef";
-    const char *text = http_field(req, "traceparent");
-    if (text == NULL || http_field_count(req, "traceparent") != 1)
-        return NULL;
-    for (size_t i = 0; i < sizeof form - 1; i++)
-        if (text[i] == '\0' || (form[i] == '-' ? text[i] != '-' : strchr(hex, text[i]) == NULL))
-            return NULL;
-    char after = text[sizeof form - 1];
-    bool first = memcmp(text, "00", 2) == 0;
-    if (memcmp(text, "ff", 2) == 0 || (after != '\0' && (first || after != '-')))
-        return NULL;
-    if (strspn(text + 3, "0") >= TRACE_ID_LEN || strspn(text + 36, "0") >= PARENT_ID_LEN)
-        return NULL;
-    return mem_strndup(req, text + 3, TRACE_ID_LEN);
+    struct trace *trace = mem_new(req, struct trace);
+    bool one = trusted && http_field_count(req, "traceparent") == 1;
+    trace_go_on(one ? http_field(req, "traceparent") : NULL, trace);
+    return trace;
 }
 
 void http_peers_identify(const struct http_peers *peers, const struct http_peer *peer, struct http_request *req)
@@ -221,5 +206,5 @@ void http_peers_identify(const struct http_peers *peers, const struct http_peer 
     const char *id = trusted ? http_field(req, "x-request-id") : NULL;
     req->client_address = trusted ? forwarded_client(peers, peer, req) : mem_strdup(req, peer->text);
     req->request_id = id != NULL && is_request_id(id) ? id : rand_token(req, REQUEST_ID_BYTES);
-    req->trace_id = trusted ? trace_of(req) : NULL;
+    req->trace = trace_of(req, trusted);
 }

@@ -25,7 +25,7 @@ must_check enum op_err http_peer_parse(struct bytes text, struct http_peer *ret)
 struct http_peers *http_peers_new(const void *ctx, char *const *words, size_t count);
 bool http_peers_trust(const struct http_peers *peers, const struct http_peer *peer);
 
-/* Fills in client_address, request_id and trace_id of a request that came from peer; only a trusted
+/* Fills in client_address, request_id and trace of a request that came from peer; only a trusted
  * peer's X-Forwarded-For, X-Request-Id and traceparent are read. The client is then the rightmost
  * address in X-Forwarded-For that is not itself trusted, or the leftmost when all are; reading
  * stops at what is no address. Strings are owned by req. */

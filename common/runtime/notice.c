@@ -74,7 +74,8 @@ enum op_err notice_settle_work(struct kv_txn *txn, const Rec__Message *message, 
 
 struct hold {
     Rec__Message *message;
-    const char *request_id, *trace_id;
+    const char *request_id;
+    const struct trace *trace;
     notice_done *done;
     void *arg;
 };
@@ -94,13 +95,13 @@ static void held(enum op_err result, void *arg)
     if (result != OP_OK) {
         hold->message->has_message_id = false;
         enum log_level level = trouble_begins(&trouble, clock_monotonic_us()) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
-        log_event(level, "notice_not_written", hold->request_id, hold->trace_id, "result", op_err_name(result), NULL);
+        log_event(level, "notice_not_written", hold->request_id, hold->trace, "result", op_err_name(result), NULL);
     }
     talloc_free(hold);
     done(result == OP_OK, done_arg);
 }
 
-void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const char *trace_id, notice_done *done,
+void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const struct trace *trace, notice_done *done,
                  void *arg)
 {
     if (message == NULL) {
@@ -108,7 +109,7 @@ void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, c
         return;
     }
     struct hold *hold_job = mem_new(message, struct hold);
-    *hold_job = (struct hold){message, request_id, trace_id, done, arg};
+    *hold_job = (struct hold){message, request_id, trace, done, arg};
     kv_run(kv, KV_OUTBOX, hold, held, hold_job);
 }
 

@@ -3,6 +3,7 @@
  * back before it, let out after it, withdrawn when it did not come about. Whoever is killed in between leaves a message
  * that leaves by itself soon after (OUTBOX_HOLD_MS), so no change goes untold; and an outbox that is full, broken or
  * busy never keeps anybody from the change. */
+#include "base/trace.h"
 #include "data/records.h"
 #include "store/kv.h"
 
@@ -20,7 +21,7 @@ must_check enum op_err notice_settle_work(struct kv_txn *txn, const Rec__Message
  * keeps nobody from going on; the message must live until then. Trouble is logged when it begins. message may be NULL:
  * done is called at once, as if it were held. The environment outbox must be open for writing. */
 typedef void notice_done(bool is_held, void *arg);
-void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const char *trace_id, notice_done *done,
+void notice_hold(struct kv *kv, Rec__Message *message, const char *request_id, const struct trace *trace, notice_done *done,
                  void *arg);
 /* After it: lets the message out, or withdraws it. Returns at once; NULL and what was not held are nothing. */
 void notice_settle(struct kv *kv, const Rec__Message *message, bool happened);

@@ -15,7 +15,7 @@ struct outside_settings outside_settings;
 static const struct guard_limit ANEW = {"outside/anew", 5, 60};
 
 struct question {
-    const void *ctx;
+    const struct http_request *req;
     const char *url;
     int64_t since_ms;
     outside_done *done;
@@ -71,7 +71,7 @@ static enum op_err load(struct kv_txn *txn, void *arg)
 {
     struct question *question = arg;
     question->document = NULL;
-    enum op_err err = remote_get(txn, question->ctx, question->url, &question->document);
+    enum op_err err = remote_get(txn, question->req, question->url, &question->document);
     return err == OP_ABSENT ? OP_OK : err;
 }
 
@@ -161,7 +161,7 @@ static enum op_err wish(struct kv_txn *txn, void *arg)
         if (err != OP_OK || question->wait > 0)
             return err;
     }
-    return wishes_leave(txn, question->url, question->since_ms);
+    return wishes_leave(txn, question->url, question->since_ms, trace_parent(question, question->req->trace));
 }
 
 static void wished(enum op_err result, void *arg)
@@ -180,11 +180,11 @@ static void wished(enum op_err result, void *arg)
     }
 }
 
-void outside_get(const void *ctx, const char *url, int64_t since_ms, outside_done *done, void *arg)
+void outside_get(const struct http_request *req, const char *url, int64_t since_ms, outside_done *done, void *arg)
 {
-    struct question *question = mem_new(ctx, struct question);
+    struct question *question = mem_new(req, struct question);
     talloc_set_destructor(question, question_free);
-    question->ctx = ctx;
+    question->req = req;
     question->url = mem_strdup(question, url);
     question->since_ms = since_ms;
     question->done = done;

@@ -23,13 +23,13 @@ must_check enum op_err outside_start(struct server *server, const char **ret_why
 
 struct outside_answer {
     enum op_err err;         /* OP_OK; OP_BUSY: it is not to be had now, ask again after so many seconds; else the store's */
-    Rec__Document *document; /* OP_OK: with a body, perhaps stale; owned by ctx */
+    Rec__Document *document; /* OP_OK: with a body, perhaps stale; owned by req */
     unsigned retry_after;    /* OP_BUSY */
 };
 typedef void outside_done(const struct outside_answer *answer, void *arg);
 
 /* The JSON document at url: a fresh one, or a stale one where it cannot be fetched again. With since_ms (see
  * clock_now_ms) above 0 it is asked for anew, to be of that time or later, a few times a minute; more often the one that
- * is there is handed over, whatever its age. done is called once, perhaps before this returns; ctx must live until
- * then. */
-void outside_get(const void *ctx, const char *url, int64_t since_ms, outside_done *done, void *arg);
+ * is there is handed over, whatever its age. done is called once, perhaps before this returns; req, for which it is asked
+ * and whose trace the fetch belongs to, must live until then. */
+void outside_get(const struct http_request *req, const char *url, int64_t since_ms, outside_done *done, void *arg);

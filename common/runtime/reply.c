@@ -14,7 +14,7 @@ static void send_json(struct http_request *req, int status, const json_t *value)
 
 static void log_refusal(const struct http_request *req, const char *event, const char *error, const char *description)
 {
-    log_event(LOG_LEVEL_WARNING, event, req->request_id, req->trace_id, "path", route_label(req), "error", error,
+    log_event(LOG_LEVEL_WARNING, event, req->request_id, req->trace, "path", route_label(req), "error", error,
               "description", description, "address", req->client_address, NULL);
 }
 

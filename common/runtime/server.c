@@ -298,17 +298,17 @@ static void on_finished(const struct http_request *req, int status, size_t bytes
     snprintf(numbers[0], sizeof numbers[0], "%d", status);
     snprintf(numbers[1], sizeof numbers[1], "%zu", bytes);
     snprintf(numbers[2], sizeof numbers[2], "%lld", (long long)us);
-    log_event(level, "request", req->request_id, req->trace_id, "route", route_label(req), "status", numbers[0],
+    log_event(level, "request", req->request_id, req->trace, "route", route_label(req), "status", numbers[0],
               "bytes", numbers[1], "us", numbers[2], "address", req->client_address, "error", req->error, NULL);
 }
 
-static void on_breach(int status, const char *what, const char *client_address, void *arg)
+static void on_breach(const struct http_request *req, int status, const char *what, const char *client_address, void *arg)
 {
     (void)arg;
     char number[24];
     snprintf(number, sizeof number, "%d", status);
     metrics_request("framing", status, NULL, 0);
-    log_event(LOG_LEVEL_WARNING, "bad_framing", NULL, NULL, "status", number, "what", what, "address", client_address,
+    log_event(LOG_LEVEL_WARNING, "bad_framing", req == NULL ? NULL : req->request_id, req == NULL ? NULL : req->trace, "status", number, "what", what, "address", client_address,
               NULL);
 }
 

@@ -100,7 +100,7 @@ static const struct conf_item ITEMS[] = {
      "Where page templates, message catalogues and assets lie; empty: in the directory share beside the program, so "
      "that each installed version has its own."},
     {"trusted_proxies", CONF_LIST, "unix", 0, 100, NULL, &settings.trusted_proxies,
-     "Whose X-Forwarded-For and X-Request-Id are believed: addresses, networks such as 10.0.0.0/8, or unix for every "
+     "Whose X-Forwarded-For, X-Request-Id and traceparent are believed: addresses, networks such as 10.0.0.0/8, or unix for every "
      "peer on a Unix socket.", NULL, http_trusted_check},
     {"code_lifetime", CONF_DURATION, "60s", 1, 10 * MINUTE, "s", &settings.code_lifetime,
      "How long an authorization code can be redeemed."},

@@ -48,7 +48,7 @@ bool trouble_of_store(struct http_request *req, enum op_err err)
 {
     bool passing = err == OP_BUSY || err == OP_FULL || err == OP_DENIED;
     const char *why = err == OP_DENIED ? "a record that only a newer version may act on" : NULL;
-    log_event(level_of(err), "store_failed", req->request_id, req->trace_id, "path", route_label(req), "result",
+    log_event(level_of(err), "store_failed", req->request_id, req->trace, "path", route_label(req), "result",
               op_err_name(err), "what", why, NULL);
     req->error = passing ? "temporarily_unavailable" : "server_error";
     return passing;

@@ -11,7 +11,7 @@ static enum op_err put(struct kv_txn *txn, struct bytes key, const Rec__Wish *wi
     return repository_put(txn, &REPOSITORY_WISHES, key, wish, kv_now(txn) + WISH_LIFETIME);
 }
 
-enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms)
+enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms, const char *traceparent)
 {
     void *scratch = mem_root("wishes_leave");
     struct bytes key = digest_sha256_of(scratch, url);
@@ -22,11 +22,13 @@ enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms)
         wish->url = mem_strdup(wish, url);
         err = OP_OK;
     }
-    if (err == OP_OK) {
+    if (err == OP_OK && (!wish->has_since_ms || since_ms > wish->since_ms)) {
         wish->has_since_ms = true;
-        wish->since_ms = since_ms > wish->since_ms ? since_ms : wish->since_ms;
-        err = put(txn, key, wish);
+        wish->since_ms = since_ms;
+        wish->traceparent = traceparent == NULL ? NULL : mem_strdup(wish, traceparent);
     }
+    if (err == OP_OK)
+        err = put(txn, key, wish);
     if (err == OP_OK)
         kv_ring(txn);
     talloc_free(scratch);

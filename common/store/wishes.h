@@ -7,8 +7,9 @@
 enum { WISH_LIFETIME = 60 }; /* seconds */
 
 /* Wishes for the JSON document at url as it is at since_ms or later (0: one that is fresh), and rings. A wish that
- * is already there is renewed and keeps its claim. */
-must_check enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms);
+ * is already there is renewed and keeps its claim. traceparent: of who wishes (NULL: nobody's); a wish keeps the one of
+ * whoever left it first, or wanted it as it is later. */
+must_check enum op_err wishes_leave(struct kv_txn *txn, const char *url, int64_t since_ms, const char *traceparent);
 /* OP_ABSENT; OP_DENIED, OP_BROKEN. */
 must_check enum op_err wishes_get(struct kv_txn *txn, const void *ctx, const char *url, Rec__Wish **ret);
 /* Wishes that can be read, in the order of their keys, those after *key (empty: from the first), at most limit. *key

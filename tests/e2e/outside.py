@@ -70,11 +70,12 @@ def general_name(name):
 
 
 class Machine:
-    """A TLS server on its own thread. pages: path -> function(connection, path); hits: every path asked for, in order;
+    """A TLS server on its own thread. pages: path -> function(connection, path); hits: every path asked for, in order; heads: of those
+    requests, by path;
     connections: how many there were, whatever came of them."""
 
     def __init__(self, context, address=("127.0.0.1", 0)):
-        self.context, self.pages, self.hits, self.connections = context, {}, [], 0
+        self.context, self.pages, self.hits, self.heads, self.connections = context, {}, [], {}, 0
         self.sent = 0  # bytes of bodies that went into the socket
         self.stall_handshakes = False
         self.listener = socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET, backlog=64)
@@ -105,6 +106,7 @@ class Machine:
                         return
                     head += more
                 path = head.split()[1].decode()
+                self.heads[path] = head.decode("latin-1")
                 self.hits.append(path)
                 self.pages.get(path.partition("?")[0], not_found)(self, connection)
         except (OSError, ssl.SSLError):

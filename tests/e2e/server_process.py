@@ -110,13 +110,13 @@ class Process:
             if connection is None:
                 own.close()
 
-    def post(self, path, form):
-        """(status, fields, JSON or None) of a form sent on a connection of its own."""
+    def post(self, path, form, fields=""):
+        """(status, fields, JSON or None) of a form sent on a connection of its own, with more header fields."""
         body = urlencode(form)
         with self.connect() as connection:
             connection.settimeout(60)
             connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-                               f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+                               f"Content-Length: {len(body)}\r\n{fields}\r\n{body}".encode())
             status, fields, reply = read_reply(connection)
             return status, fields, json.loads(reply) if reply else None
 

@@ -55,11 +55,11 @@ class World:
         self.machine.put(path, jwks(*signers), fields)
         return self.client(self.url(path), *more), path
 
-    def ask(self, client_id, signer, token=None, **more):
+    def ask(self, client_id, signer, token=None, fields="", **more):
         """(status, fields, JSON) of a token request."""
         return (token or self.token).post("/token", {
             "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": signer.assertion(client_id, TOKEN), **more})
+            "client_assertion": signer.assertion(client_id, TOKEN), **more}, fields)
 
     def endpoint(self, path):
         """The process that serves it, started where it does not run yet."""

@@ -1,10 +1,11 @@
 /* What is read in fields of messages beyond their grammar: for how long a fetched document is fresh, which language somebody
- * reads, whose address a proxy names, which token is borne. The input is two texts, parted by a line break. */
+ * reads, whose address a proxy names, which trace a request belongs to, which token is borne. The input is two texts, parted by a line break. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address_guard.h"
+#include "base/trace.h"
 #include "freshness.h"
 #include "protocol/bearer.h"
 #include "runtime/http_peer.h"
@@ -69,6 +70,19 @@ static void try_forwarded(void *ctx, const char *forwarded, const char *id)
     }
 }
 
+/* A trace has its form whatever was said, and what is said of it leads to the same one. */
+static void try_trace(void *ctx, const char *text)
+{
+    struct trace trace, next;
+    trace_go_on(text, &trace);
+    require(strspn(trace.trace_id, "0123456789abcdef") == TRACE_ID_LEN && strspn(trace.trace_id, "0") < TRACE_ID_LEN);
+    char *parent = trace_parent(ctx, &trace);
+    require(strlen(parent) == TRACE_PARENT_LEN);
+    trace_go_on(parent, &next);
+    require(strcmp(trace.trace_id, next.trace_id) == 0 && trace.sampled == next.sampled);
+    require(strcmp(trace.span_id, next.span_id) != 0);
+}
+
 /* What an operator lets be reached opens no more than its words say: never the loopback by a public name. */
 static void try_guard(void *ctx, const char *words, const char *host)
 {
@@ -92,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_address(one);
     try_forwarded(ctx, one, two);
     try_guard(ctx, one, two);
+    try_trace(ctx, two);
     const char *token = bearer_token(one);
     require(token == NULL || (token > one && *token != '\0' && token < one + strlen(one)));
     talloc_free(ctx);

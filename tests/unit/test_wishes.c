@@ -24,11 +24,14 @@ static enum op_err leave(struct kv_txn *txn, void *arg)
     Rec__Wish *wish;
     int64_t now = now_ms(txn);
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_ABSENT);
-    CHECK(wishes_leave(txn, URL, 0) == OP_OK);
+    CHECK(wishes_leave(txn, URL, 0, "first") == OP_OK);
+    CHECK(wishes_leave(txn, URL, 0, "second") == OP_OK); /* is served by what the first one has begun */
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_OK && wish->since_ms == 0 && strcmp(wish->url, URL) == 0);
-    CHECK(wishes_leave(txn, URL, now - 5) == OP_OK);
-    CHECK(wishes_leave(txn, URL, now - 9) == OP_OK); /* who asks for less does not take back what another wants */
+    CHECK(strcmp(wish->traceparent, "first") == 0);
+    CHECK(wishes_leave(txn, URL, now - 5, "third") == OP_OK);
+    CHECK(wishes_leave(txn, URL, now - 9, "fourth") == OP_OK); /* who asks for less does not take back what another wants */
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_OK && wish->since_ms == now - 5);
+    CHECK(strcmp(wish->traceparent, "third") == 0);
     return OP_OK;
 }
 
@@ -41,7 +44,7 @@ static enum op_err one_claims(struct kv_txn *txn, void *arg)
     CHECK(wishes_claim(txn, URL, claim("a"), now, now + 1000) == OP_OK);
     CHECK(wishes_claim(txn, URL, claim("b"), now, now + 1000) == OP_EXISTS);
     CHECK(wishes_claim(txn, URL, claim("a"), now, now + 2000) == OP_OK);
-    CHECK(wishes_leave(txn, URL, 0) == OP_OK); /* keeps the claim */
+    CHECK(wishes_leave(txn, URL, 0, NULL) == OP_OK); /* keeps the claim */
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_OK && wishes_is_claimed(wish, now));
     CHECK(wishes_claim(txn, URL, claim("b"), now + 1999, now + 3000) == OP_EXISTS);
     CHECK(wishes_claim(txn, URL, claim("b"), now + 2000, now + 3000) == OP_OK); /* the first has died */
@@ -63,7 +66,7 @@ static enum op_err the_claimer_ends(struct kv_txn *txn, void *arg)
     CHECK(wishes_end(txn, URL, claim("a"), now - 5) == OP_OK);
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_ABSENT);
     CHECK(wishes_end(txn, URL, claim("a"), now) == OP_OK); /* there is none any more */
-    CHECK(wishes_leave(txn, URL, 0) == OP_OK);
+    CHECK(wishes_leave(txn, URL, 0, NULL) == OP_OK);
     CHECK(wishes_end(txn, URL, claim(""), now) == OP_OK); /* nobody's */
     CHECK(wishes_get(txn, script->ctx, URL, &wish) == OP_ABSENT);
     return OP_OK;
@@ -75,7 +78,7 @@ static enum op_err a_clock_set_back(struct kv_txn *txn, void *arg)
     struct script *script = arg;
     Rec__Wish *wish;
     int64_t now = now_ms(txn), hour = 3600 * 1000;
-    CHECK(wishes_leave(txn, URL, now + hour) == OP_OK);
+    CHECK(wishes_leave(txn, URL, now + hour, NULL) == OP_OK);
     CHECK(wishes_claim(txn, URL, claim("a"), now, now + hour) == OP_OK);
     CHECK(wishes_claim(txn, URL, claim("b"), now, now + 1000) == OP_OK);
     CHECK(wishes_end(txn, URL, claim("b"), now) == OP_OK);
@@ -95,7 +98,7 @@ static enum op_err many(struct kv_txn *txn, void *arg)
 {
     struct script *script = arg;
     for (int i = 0; i < MANY; i++)
-        CHECK(wishes_leave(txn, mem_printf(script->ctx, "https://client%d.example/", i), 0) == OP_OK);
+        CHECK(wishes_leave(txn, mem_printf(script->ctx, "https://client%d.example/", i), 0, NULL) == OP_OK);
     return OP_OK;
 }
 
