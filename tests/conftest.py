@@ -166,6 +166,20 @@ def house(partita):
 
 
 @pytest.fixture(scope="session")
+def mixed(request):
+    """An installation of tests/versions, whose servers are each at the version before this one or at this one."""
+    import release
+    from mixed import Mixed
+    try:
+        made = Mixed(release.older(), release.present(BUILD))
+    except release.Missing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    request.config.pluginmanager.register(made.teller)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
 def own(start_partita):
     """An installation that a test may stop and start; each leaves it running and whole."""
     return start_partita(*QUICK)

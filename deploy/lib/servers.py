@@ -109,20 +109,9 @@ class Fleet:
         while time.monotonic() < deadline:
             self.turn(0.2)
             ending.check()
-            if all(instance.ready for instance in self.instances) and all(map(self.answers_ready, SERVERS)) and front():
+            if all(instance.ready for instance in self.instances) and all(map(answers_ready, map(self.socket_path, SERVERS))) and front():
                 return True
         return False
-
-    def answers_ready(self, name):
-        """True when the server's readiness endpoint says 200: keys are there, stores are open."""
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(2)
-                connection.connect(self.socket_path(name))
-                connection.sendall(b"GET /.ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                return connection.recv(64).startswith(b"HTTP/1.1 200 ")
-        except OSError:
-            return False
 
     def turn(self, timeout):
         """One look at who is ready, who died, and who is due to be started again."""
@@ -225,6 +214,18 @@ def become(user, groups, listener, log, environment, command):
     ending.die_with_parent(signal.SIGTERM)
     environment["LISTEN_PID"] = str(os.getpid())
     os.execve(command[0], command, environment)
+
+
+def answers_ready(path):
+    """True when the readiness endpoint of who listens there says 200: keys are there, stores are open."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2)
+            connection.connect(path)
+            connection.sendall(b"GET /.ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False
 
 
 def signal_quietly(pid, number):

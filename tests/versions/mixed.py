@@ -1,0 +1,195 @@
+"""One installation whose servers are each at one of two versions: deploy/lib's machine and sockets, nginx in front, processes
+swapped one by one as a deployment does, over state that the older version's opctl made."""
+import grp
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+from conftest import free_port, sanitizer_reports
+from release import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
+import balancer
+import demo
+import machine
+import servers
+from servers import SERVERS
+
+# Passwords that cost little; nothing ends because a machine is slow; and no connection is worth waiting for (nginx keeps none).
+CONF = """[all]
+issuer = {issuer}
+state_dir = {state}
+runtime_dir = {runtime}
+trusted_proxies = unix
+password_memory = 8MiB
+password_iterations = 1
+code_lifetime = 10min
+access_token_lifetime = 2h
+device_code_lifetime = 1h
+balancer_keepalive = 0s
+[op-async]
+device_client_requests = 100000
+device_address_requests = 100000
+"""
+PATIENCE = 60
+
+
+class Processes(servers.Fleet):
+    """One process of each server, at the version that it was told; one that ends by itself is a failure."""
+
+    def __init__(self, place):
+        super().__init__(place, {}, lambda text: None)
+        self.instances, self.running, self.leaving = [], {}, []
+        self.started = 0
+
+    def begin(self, server, version):
+        """The link first, as opctl deploy does: the program is found by it, and its pages beside the program."""
+        link(self.place, server, version)
+        self.started += 1
+        instance = servers.Instance(server, self.started)
+        instance.version = version
+        self.instances.append(instance)
+        self.start(instance)
+        return instance
+
+    def died(self, instance, status):
+        self.instances.remove(instance)
+        shutil.rmtree(os.path.dirname(self.admin_path(instance)))
+        if not self.stopping:
+            assert instance in self.leaving and status == 0, f"{instance} at {instance.version} {servers.describe(status)}"
+            self.leaving.remove(instance)
+
+    def until(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, what()
+            self.turn(0.01)
+
+    def become(self, versions):
+        """Each server that is not at its version: the new process beside the old one, on the same socket, and the old one is
+        ended when the new one is ready."""
+        before = {name: self.running.get(name) for name in versions}
+        new = [self.begin(name, version) for name, version in versions.items()
+               if before[name] is None or before[name].version != version]
+
+        def late():
+            return [i for i in new if not i.ready or not servers.answers_ready(self.admin_path(i))]
+        self.until(lambda: not late(), lambda: "not ready: " + ", ".join(f"{i} at {i.version}" for i in late()))
+        for instance in new:
+            self.running[instance.name] = instance
+            if before[instance.name]:
+                self.leaving.append(before[instance.name])
+                os.kill(before[instance.name].pid, signal.SIGTERM)
+        self.until(lambda: not self.leaving, lambda: f"not ended after SIGTERM: {', '.join(map(str, self.leaving))}")
+
+
+def link(place, program, version):
+    path = os.path.join(place.bin, program)
+    os.symlink(os.path.join("..", "versions", version.name, program), path + ".new")
+    os.replace(path + ".new", path)
+
+
+class Teller:
+    """Of a test that failed, which server was at which version."""
+
+    def __init__(self, mixed):
+        self.mixed = mixed
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self):
+        report = (yield).get_result()
+        if report.failed:
+            report.sections.append(("servers", self.mixed.describe()))
+
+
+class Mixed:
+    """What tests/e2e asks of an installation, and `become`."""
+
+    def __init__(self, older, newer):
+        self.older, self.newer, self.teller = older, newer, Teller(self)
+        self.dir = tempfile.mkdtemp(prefix="partita-mixed-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.place = machine.Place(self.dir, ROOT)
+        self.listen, self.playground = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.issuer, self.verify = "http://localhost:" + self.listen.rpartition(":")[2], True
+        self.fleet = None
+        try:
+            self.make()
+        except BaseException:
+            self.close()
+            raise
+
+    def make(self):
+        place = self.place
+        place.make()
+        for version in (self.older, self.newer):
+            copy = machine.Place(self.dir, version.source)
+            copy.bin, copy.share = place.at("versions", version.name), place.at("versions", version.name, "share")
+            copy.make()
+            copy.install(version.build)
+        link(place, "opctl", self.older)
+        place.make_users()
+        with open(place.conf, "w", encoding="utf-8") as file:
+            file.write(CONF.format(issuer=self.issuer, state=place.state, runtime=place.runtime))
+        place.mount_volatile([], lambda text: None)
+        place.make_environments([])
+        place.hand_credentials()
+        balancer.write_conf(place, self.issuer, self.listen, self.playground, None)
+        self.keep_no_connections()
+        balancer.check(place)
+        self.info = {**demo.make(place, "http://localhost:" + self.playground.rpartition(":")[2], True), "issuer": self.issuer,
+                     "state_dir": place.state, "runtime_dir": place.runtime, "ca_file": None}
+        self.fleet = Processes(place)
+        self.fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
+        self.become(dict.fromkeys(SERVERS, self.older))
+        self.fleet.add_helper("nginx", lambda: balancer.start(place))
+        self.fleet.until(lambda: balancer.answers(self.listen), lambda: "nginx does not answer")
+
+    def keep_no_connections(self):
+        """With a connection kept, the first request after a swap could still be the old process's."""
+        path = self.place.at("nginx", "nginx.conf")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        text, count = re.subn(r"\bkeepalive\w* [^;]*;", "", text)
+        assert count, "nginx keeps no connections to the servers any more?"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def become(self, versions):
+        """{server: Version}; those that are not named stay."""
+        self.fleet.become(versions)
+
+    def opctl(self, *words, secret=None, check=True, version=None):
+        """Of this tree, or of another version. Returns what it printed; with check=False the finished process."""
+        program = self.place.at("versions", (version or self.newer).name, "opctl")
+        done = subprocess.run([program, "--config", self.place.conf, *words, "--json"], input=secret, capture_output=True, text=True,
+                              timeout=60, check=False)
+        if not check:
+            return done
+        assert done.returncode == 0, f"opctl {words}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def describe(self):
+        """Who is at which version, and what each server last complained of."""
+        text = ""
+        for name, instance in sorted(self.fleet.running.items()):
+            with open(os.path.join(self.place.logs, f"{instance}.log"), encoding="utf-8", errors="replace") as file:
+                lines = [line for line in file if '"level":"info"' not in line]
+            text += f"{name} {instance.version}\n" + "".join("    " + line for line in lines[-5:])
+        return text
+
+    def close(self):
+        if self.fleet:
+            self.fleet.stop()
+        self.place.unmount_volatile()
+        found = sanitizer_reports(self.place.logs)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        assert not found, "a sanitizer reported:\n" + found
