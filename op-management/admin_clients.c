@@ -4,6 +4,7 @@
 
 #include "base/rand.h"
 #include "operator/operate_clients.h"
+#include "protocol/client_metadata.h"
 #include "protocol/device.h"
 #include "runtime/server.h"
 #include "runtime/settings.h"
@@ -48,6 +49,11 @@ static const struct admin_member MEMBERS[] = {
     {"first_party", ADMIN_BOOL, WRITTEN, 0, NULL, "Belongs to the operator: people are not asked for consent."},
     {"rotate_refresh_tokens", ADMIN_BOOL, OPTIONAL, 0, NULL,
      "Refresh tokens change at each use; by default those of public clients."},
+    {"refresh_token_idle_lifetime", ADMIN_NUMBER, OPTIONAL, CLIENT_LIFETIME_MAX, NULL,
+     "Seconds that its refresh tokens live unused; at most as long as the setting of this name, which 0 stands for."},
+    {"refresh_token_lifetime", ADMIN_NUMBER, OPTIONAL, CLIENT_LIFETIME_MAX, NULL,
+     "Seconds that its refresh tokens live, counted from the sign-in; at most as long as the setting of this name, which "
+     "0 stands for."},
     {"introspection_allowed", ADMIN_BOOL, OPTIONAL, 0, NULL,
      "A resource server: may introspect tokens meant for it or its audiences."},
     {"administration", ADMIN_TEXTS, ADMIN_ANSWER, POWERS, NULL,
@@ -90,6 +96,12 @@ static struct work *new_work(struct admin_request *request)
     work->client_id = admin_value(request, "client_id");
     work->fresh = mem_secret(rand_token(request->http, OPERATE_CLIENT_SECRET_BYTES));
     return work;
+}
+
+static struct operate_client_rules rules(void)
+{
+    return (struct operate_client_rules){
+        OPERATE_OVER_NETWORK, {settings.refresh_token_idle_lifetime, settings.refresh_token_lifetime}};
 }
 
 static bool has_failed(const struct work *work, enum op_err result)
@@ -166,12 +178,13 @@ static void handle_add(struct admin_request *request)
 {
     struct work *work = new_work(request);
     const struct operate_client_fresh fresh = {rand_token(work, OPERATE_CLIENT_ID_BYTES), work->fresh};
+    const struct operate_client_rules judged_by = rules();
     struct scope_catalogue catalogue;
     const char *why;
     if (scope_catalogue_make(work, settings.custom_scopes.items, settings.custom_scopes.count, &catalogue, &why) != OP_OK)
         admin_fail(request, OP_BROKEN, NULL); /* the server would not have started */
-    else if (operate_clients_make(work, request->body, &catalogue, OPERATE_OVER_NETWORK, &fresh, &work->client,
-                                  &work->secret, &work->refusal) != OP_OK)
+    else if (operate_clients_make(work, request->body, &catalogue, &judged_by, &fresh, &work->client, &work->secret,
+                                  &work->refusal) != OP_OK)
         admin_refuse(request, &work->refusal);
     else
         kv_run(server_kv(), KV_CLIENTS, add, added, work);
@@ -197,10 +210,11 @@ static enum op_err change_state(struct kv_txn *txn, struct work *work)
 static enum op_err change(struct kv_txn *txn, void *arg)
 {
     struct work *work = arg;
+    const struct operate_client_rules judged_by = rules();
     enum op_err err = admit(txn, work);
     work->secret = NULL;
     if (err == OP_OK && (json_object_size(work->patch) > 0 || work->wished == NULL))
-        err = operate_clients_change(txn, work->request->http, work->client_id, work->patch, OPERATE_OVER_NETWORK,
+        err = operate_clients_change(txn, work->request->http, work->client_id, work->patch, &judged_by,
                                      work->fresh, &work->client, &work->secret, &work->refusal);
     return err == OP_OK && work->wished != NULL ? change_state(txn, work) : err;
 }

@@ -126,10 +126,10 @@ static void set_access_token(json_t *out, const struct access_token *token)
     json_set_string(out, "jti", token->jti);
 }
 
-static void set_refresh_token(json_t *out, const Rec__Family *family)
+/* Only its own client hears of it. */
+static void set_refresh_token(json_t *out, const Rec__Family *family, const Rec__Client *client)
 {
-    bool idle_first = family->idle_expires_at < family->expires_at;
-    json_set_int(out, "exp", idle_first ? family->idle_expires_at : family->expires_at);
+    json_set_int(out, "exp", family_end(family, client));
     json_set_string(out, "sub", family->grant->user_id);
 }
 
@@ -149,7 +149,7 @@ json_t *introspect_members(const void *ctx, const struct introspect_facts *facts
     if (access)
         set_access_token(out, &facts->token->access);
     else
-        set_refresh_token(out, facts->family);
+        set_refresh_token(out, facts->family, facts->client);
     set_sign_in(out, grant);
     return out;
 }

@@ -4,6 +4,7 @@
 
 #include "base/rand.h"
 #include "issue.h"
+#include "protocol/family.h"
 #include "refresh.h"
 #include "runtime/server.h"
 #include "runtime/settings.h"
@@ -51,6 +52,9 @@ static bool may_refresh(const struct birth *birth)
 static Rec__Family *new_family(const void *ctx, const struct birth *birth)
 {
     int64_t now = birth->now;
+    const Rec__Client *client = birth->token->client;
+    const struct family_lifetimes house = {settings.refresh_token_idle_lifetime, settings.refresh_token_lifetime};
+    struct family_lifetimes lifetimes = family_lifetimes(&house, client);
     Rec__Family *family = records_new(ctx, &rec__family__descriptor);
     family->has_family_id = true;
     family->family_id = (ProtobufCBinaryData){.len = FAMILY_ID_LEN, .data = mem_array(family, uint8_t, FAMILY_ID_LEN)};
@@ -59,8 +63,10 @@ static Rec__Family *new_family(const void *ctx, const struct birth *birth)
     family->has_created_at = family->has_last_used = true;
     family->created_at = family->last_used = now;
     family->has_idle_expires_at = family->has_expires_at = true;
-    family->idle_expires_at = now + settings.refresh_token_idle_lifetime;
-    family->expires_at = now + settings.refresh_token_lifetime;
+    family->idle_expires_at = now + lifetimes.idle;
+    family->expires_at = now + lifetimes.whole;
+    family->has_idle_lifetime = client->has_refresh_token_idle_lifetime;
+    family->idle_lifetime = family->has_idle_lifetime ? lifetimes.idle : 0;
     family->has_offline = true;
     family->offline = birth_is_offline(birth->grant);
     return family;

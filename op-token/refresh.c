@@ -100,6 +100,11 @@ static enum op_err load(struct kv_txn *txn, struct renewal *job, enum family_ver
     return err;
 }
 
+static int64_t idle_lifetime_of(const struct renewal *job)
+{
+    return family_idle_lifetime(settings.refresh_token_idle_lifetime, job->family, job->facts.client);
+}
+
 static enum op_err write_use(struct kv_txn *txn, struct renewal *job)
 {
     Rec__Family *family = job->family;
@@ -109,7 +114,7 @@ static enum op_err write_use(struct kv_txn *txn, struct renewal *job)
         return OP_OK;
     family->has_last_used = family->has_idle_expires_at = true;
     family->last_used = job->now;
-    family->idle_expires_at = job->now + settings.refresh_token_idle_lifetime;
+    family->idle_expires_at = job->now + idle_lifetime_of(job);
     return families_update(txn, family);
 }
 
@@ -129,7 +134,7 @@ static enum op_err judge_and_rotate(struct kv_txn *txn, void *arg)
         .client = job->token->client,
         .asked = job->asked,
         .windows = {settings.lost_answer_window, settings.race_window},
-        .idle_lifetime = settings.refresh_token_idle_lifetime,
+        .idle_lifetime = job->family == NULL ? 0 : idle_lifetime_of(job),
         .now = job->now,
     });
     struct token_request *token = job->token;

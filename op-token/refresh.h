@@ -12,7 +12,8 @@ struct refresh_facts {
     const Rec__Client *client;   /* authenticated */
     struct scope_list asked;     /* empty: all that was granted */
     struct refresh_windows windows;
-    int64_t idle_lifetime, now;
+    int64_t idle_lifetime;       /* family_idle_lifetime */
+    int64_t now;
 };
 
 enum refresh_action {

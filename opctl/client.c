@@ -70,6 +70,12 @@ static int say_sheet(const struct app *app, const Rec__Client *client, const cha
     return app_show(app, client_sheet(app->ctx, client, secret));
 }
 
+static struct operate_client_rules rules(void)
+{
+    return (struct operate_client_rules){
+        OPERATE_ON_MACHINE, {settings.refresh_token_idle_lifetime, settings.refresh_token_lifetime}};
+}
+
 static char *new_secret(const struct app *app)
 {
     return mem_secret(rand_token(app->ctx, OPERATE_CLIENT_SECRET_BYTES));
@@ -165,6 +171,7 @@ static int run_add(struct app *app)
 {
     struct client_job job = {.app = app, .fresh = new_secret(app)};
     const struct operate_client_fresh fresh = {rand_token(app->ctx, OPERATE_CLIENT_ID_BYTES), job.fresh};
+    const struct operate_client_rules judged_by = rules();
     struct scope_catalogue catalogue;
     json_t *document;
     const char *method = cli_value(&app->line, "auth-method");
@@ -176,7 +183,7 @@ static int run_add(struct app *app)
     if (status != APP_OK)
         return status;
     set_kind(app, document);
-    if (operate_clients_make(app->ctx, document, &catalogue, OPERATE_ON_MACHINE, &fresh, &job.client, &job.secret,
+    if (operate_clients_make(app->ctx, document, &catalogue, &judged_by, &fresh, &job.client, &job.secret,
                              &job.refusal) != OP_OK)
         return app_usage(app, "%s", client_fields_refusal(app->ctx, &job.refusal));
     note_unknown_scopes(job.client, &catalogue);
@@ -222,13 +229,14 @@ static int run_show(struct app *app)
 static enum op_err change_client(struct kv_txn *txn, void *arg)
 {
     struct client_job *job = arg;
+    const struct operate_client_rules judged_by = rules();
     Rec__Client *before;
     enum op_err err = operate_clients_show(txn, job->app->ctx, job->client_id, &before);
     if (err != OP_OK)
         return err;
     job->managed_itself = before->has_registration_access_token_hash;
-    return operate_clients_change(txn, job->app->ctx, job->client_id, job->patch, OPERATE_ON_MACHINE, job->fresh,
-                                  &job->client, &job->secret, &job->refusal);
+    return operate_clients_change(txn, job->app->ctx, job->client_id, job->patch, &judged_by, job->fresh, &job->client,
+                                  &job->secret, &job->refusal);
 }
 
 static void note_management(const struct client_job *job)

@@ -5,8 +5,10 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "data/form.h"
+#include "protocol/client_metadata.h"
 #include "protocol/device.h"
 #include "protocol/params.h"
+#include "runtime/conf_value.h"
 
 enum { TEXT_MAX_LEN = 2048, LIST_MAX = 64, MAX_AGE_MAX = 366 * 24 * 3600 };
 
@@ -16,7 +18,8 @@ const char *const CLIENT_AUTH_METHODS[] = {"client_secret_basic", "client_secret
 const char *const CLIENT_ID_TOKEN_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_AUTH_ALGS[] = {"RS256", "PS256", "ES256", "ES384", "EdDSA", NULL};
 const char *const CLIENT_CLEARABLE[] = {
-    "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate", "auth-alg", "jwks", "jwks-uri",
+    "redirect-uri", "post-logout-redirect-uri", "audience", "resource", "rotate",
+    "refresh-token-idle-lifetime", "refresh-token-lifetime", "auth-alg", "jwks", "jwks-uri",
     "id-token-alg", "default-max-age", "client-uri", "logo-uri", "policy-uri", "tos-uri", "contact",
     "admin", NULL};
 
@@ -28,6 +31,7 @@ enum kind {
     WORDS,  /* a list of words, several of which may stand in one value */
     YES_NO,
     SECONDS,
+    LIFETIME,
     KEYS,
     KIND, /* a word of the line beside the fields: client.c's */
 };
@@ -48,6 +52,8 @@ static const struct field {
     {"jwks", "jwks", KEYS},
     {"jwks-uri", "jwks_uri", TEXT},
     {"rotate", "rotate_refresh_tokens", YES_NO},
+    {"refresh-token-idle-lifetime", "refresh_token_idle_lifetime", LIFETIME},
+    {"refresh-token-lifetime", "refresh_token_lifetime", LIFETIME},
     {"id-token-alg", "id_token_signed_response_alg", TEXT},
     {"default-max-age", "default_max_age", SECONDS},
     {"require-auth-time", "require_auth_time", YES_NO},
@@ -161,6 +167,18 @@ static const char *read_seconds(struct reader *r, const struct field *field, con
     return NULL;
 }
 
+static const char *read_lifetime(struct reader *r, const struct field *field, const char *value)
+{
+    int64_t seconds;
+    const struct conf_item item = {.name = field->option, .type = CONF_DURATION, .max = CLIENT_LIFETIME_MAX,
+                                   .target = &seconds};
+    const char *wrong = conf_value_read(r->ctx, &item, value);
+    if (wrong != NULL)
+        return mem_printf(r->ctx, "--%s: %s", field->option, wrong);
+    json_set_int(r->patch, field->member, seconds);
+    return NULL;
+}
+
 /* Keys by value and by address exclude each other. */
 static const char *read_keys(struct reader *r, const struct field *field)
 {
@@ -192,6 +210,8 @@ static const char *read_field(struct reader *r, const struct field *field)
         return NULL;
     case SECONDS:
         return read_seconds(r, field, value);
+    case LIFETIME:
+        return read_lifetime(r, field, value);
     case KEYS:
         return read_keys(r, field);
     case KIND:

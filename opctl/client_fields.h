@@ -18,6 +18,10 @@
     {"jwks", "FILE", false, "its public keys, a JWK Set", NULL},                                                      \
     {"jwks-uri", "URL", false, "where it publishes them", NULL},                                                      \
     {"rotate", "YES-NO", false, "refresh tokens change at each use (default: those of public clients)", CLI_YES_NO},  \
+    {"refresh-token-idle-lifetime", "DURATION", false,                                                                \
+     "how long its refresh tokens live unused: 1h; 0: as the setting says, which is the most", NULL},                 \
+    {"refresh-token-lifetime", "DURATION", false,                                                                     \
+     "how long its refresh tokens live at most, counted from the sign-in: 30d; 0: as the setting says", NULL},        \
     {"id-token-alg", "ALG", false, "what its ID tokens are signed with", CLIENT_ID_TOKEN_ALGS},                       \
     {"default-max-age", "SECONDS", false, "ask for the password again when the sign-in is older", NULL},              \
     {"require-auth-time", "YES-NO", false, "auth_time in each ID token", CLI_YES_NO},                                 \

@@ -8,8 +8,12 @@
 #include "base/mem.h"
 #include "records.pb-c.h"
 
-/* The record format that this version understands; a record whose needs is higher is denied. */
-enum { RECORDS_FORMAT = 1 };
+/* Record formats: each knows the restrictions of those before it. */
+enum {
+    RECORDS_FORMAT_LIFETIMES = 2, /* a client's own lifetimes of refresh tokens, a family's own idle lifetime */
+};
+/* The one that this version understands; a record whose needs is higher is denied. */
+enum { RECORDS_FORMAT = RECORDS_FORMAT_LIFETIMES };
 
 /* Reads a message of the given descriptor into ctx. ret is Rec__X **.
  * OP_DENIED: it needs a newer version; OP_BROKEN: not such a message. */

@@ -48,17 +48,29 @@ static bool refuse(struct refusal *refusal, const char *member, const char *what
     return false;
 }
 
-static bool check_members(const void *ctx, const json_t *given, enum operate_place place, struct refusal *refusal)
+/* Only what is given now: a house that has become stricter since does not stand in the way of other changes. */
+static bool check_lifetimes(const json_t *given, const struct family_lifetimes *house, struct refusal *refusal)
+{
+    int64_t seconds;
+    if (json_get_int(given, "refresh_token_idle_lifetime", &seconds) == OP_OK && seconds > house->idle)
+        return refuse(refusal, "refresh_token_idle_lifetime", "is longer than the setting refresh_token_idle_lifetime");
+    if (json_get_int(given, "refresh_token_lifetime", &seconds) == OP_OK && seconds > house->whole)
+        return refuse(refusal, "refresh_token_lifetime", "is longer than the setting refresh_token_lifetime");
+    return true;
+}
+
+static bool check_members(const void *ctx, const json_t *given, const struct operate_client_rules *rules,
+                          struct refusal *refusal)
 {
     const char *name;
     json_t *value;
     json_object_foreach ((json_t *)(uintptr_t)given, name, value) {
         if (!client_metadata_knows(name))
             return refuse(refusal, mem_strdup(ctx, name), "is not a member that can be set");
-        if (place == OPERATE_OVER_NETWORK && strcmp(name, "administration") == 0)
+        if (rules->place == OPERATE_OVER_NETWORK && strcmp(name, "administration") == 0)
             return refuse(refusal, "administration", "is given on the machine only (opctl client change --admin)");
     }
-    return true;
+    return check_lifetimes(given, &rules->house, refusal);
 }
 
 /* What holds beyond what client_metadata_read asks of every client. */
@@ -145,11 +157,11 @@ static void fill_in(const void *ctx, json_t *document, const struct scope_catalo
 }
 
 enum op_err operate_clients_make(const void *ctx, const json_t *document, const struct scope_catalogue *catalogue,
-                                 enum operate_place place, const struct operate_client_fresh *fresh, Rec__Client **ret,
-                                 const char **ret_secret, struct refusal *ret_refusal)
+                                 const struct operate_client_rules *rules, const struct operate_client_fresh *fresh,
+                                 Rec__Client **ret, const char **ret_secret, struct refusal *ret_refusal)
 {
     Rec__Client *client;
-    if (!check_members(ctx, document, place, ret_refusal))
+    if (!check_members(ctx, document, rules, ret_refusal))
         return OP_INVALID;
     json_t *whole = json_own(ctx, json_copy((json_t *)(uintptr_t)document));
     fill_in(ctx, whole, catalogue);
@@ -230,13 +242,13 @@ static json_t *patched(const void *ctx, const Rec__Client *client, const json_t 
 }
 
 enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                   const json_t *patch, enum operate_place place, const char *fresh_secret,
+                                   const json_t *patch, const struct operate_client_rules *rules, const char *fresh_secret,
                                    Rec__Client **ret, const char **ret_secret, struct refusal *ret_refusal)
 {
     Rec__Client *client, *changed;
-    if (!check_members(ctx, patch, place, ret_refusal))
+    if (!check_members(ctx, patch, rules, ret_refusal))
         return OP_INVALID;
-    enum op_err err = get_to_empower(txn, ctx, client_id, place, &client, ret_refusal);
+    enum op_err err = get_to_empower(txn, ctx, client_id, rules->place, &client, ret_refusal);
     if (err == OP_OK)
         err = read_document(ctx, patched(ctx, client, patch), &changed, ret_refusal);
     if (err != OP_OK)

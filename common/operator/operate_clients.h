@@ -4,6 +4,7 @@
 #include "data/records.h"
 #include "operator/listing.h"
 #include "operator/refusal.h"
+#include "protocol/family.h"
 #include "protocol/scope.h"
 #include "store/kv.h"
 
@@ -12,6 +13,12 @@ enum { OPERATE_CLIENT_ID_BYTES = 16, OPERATE_CLIENT_SECRET_BYTES = 32 }; /* of r
 /* Where the operator is. Who came over the network neither gives nor uses powers at the administration API: a client
  * that has any is changed, enabled or given a secret on the machine only, or it could be had by who may less. */
 enum operate_place { OPERATE_ON_MACHINE, OPERATE_OVER_NETWORK };
+
+/* What a change or a new client is judged by. */
+struct operate_client_rules {
+    enum operate_place place;
+    struct family_lifetimes house; /* no client's refresh tokens live longer than the house's */
+};
 
 /* Random strings, made before the work that may need them, which may run again. */
 struct operate_client_fresh {
@@ -28,7 +35,8 @@ json_t *operate_client_json(const void *ctx, const Rec__Client *client);
  * fresh's client_id, and its secret's hash where the client needs one; *ret_secret is then that secret, else NULL. All
  * owned by ctx, but the secret. OP_INVALID: *ret_refusal says why. Pure. */
 must_check enum op_err operate_clients_make(const void *ctx, const json_t *document,
-                                            const struct scope_catalogue *catalogue, enum operate_place place,
+                                            const struct scope_catalogue *catalogue,
+                                            const struct operate_client_rules *rules,
                                             const struct operate_client_fresh *fresh, Rec__Client **ret,
                                             const char **ret_secret, struct refusal *ret_refusal);
 
@@ -47,7 +55,7 @@ must_check enum op_err operate_clients_show(struct kv_txn *txn, const void *ctx,
  * token: that would be a way to them over the network. *ret_secret is fresh_secret when the client needs one now and had none, else
  * NULL. OP_INVALID: *ret_refusal says why, and nothing is written. */
 must_check enum op_err operate_clients_change(struct kv_txn *txn, const void *ctx, const char *client_id,
-                                              const json_t *patch, enum operate_place place,
+                                              const json_t *patch, const struct operate_client_rules *rules,
                                               const char *fresh_secret, Rec__Client **ret, const char **ret_secret,
                                               struct refusal *ret_refusal);
 /* Another secret; the old one stops working. OP_INVALID as above: it has none, being public or having keys. */

@@ -8,7 +8,7 @@
 #include "protocol/device.h"
 #include "protocol/params.h"
 
-enum { SCOPE_MAX = 1000, STATEMENT_MAX = 16384, JWKS_LEN_MAX = 24 * 1024, MAX_AGE_MAX = 365 * 86400 };
+enum { SCOPE_MAX = 1000, STATEMENT_MAX = 16384, JWKS_LEN_MAX = 24 * 1024 };
 
 struct reader {
     const void *ctx;
@@ -131,14 +131,18 @@ static bool read_flags(struct reader *r)
     return true;
 }
 
-static bool read_max_age(struct reader *r)
+static bool read_numbers(struct reader *r)
 {
-    int64_t max_age = 0;
-    enum op_err err = json_get_int(r->metadata, "default_max_age", &max_age);
-    if (err == OP_INVALID || max_age < 0 || max_age > MAX_AGE_MAX)
-        return refuse(r, "default_max_age", "is not a number of seconds, at most a year");
-    r->client->has_default_max_age = err == OP_OK;
-    r->client->default_max_age = max_age;
+    for (const struct metadata_number *field = METADATA_NUMBERS; field->name != NULL; field++) {
+        int64_t value = 0;
+        if (!is_read(r, field->writer))
+            continue;
+        enum op_err err = json_get_int(r->metadata, field->name, &value);
+        if (err == OP_INVALID || value < 0 || value > field->max)
+            return refuse(r, field->name, field->wrong);
+        *metadata_has_number(r->client, field) = err == OP_OK && !(field->zero_is_none && value == 0);
+        *metadata_number_of(r->client, field) = value;
+    }
     return true;
 }
 
@@ -315,7 +319,7 @@ enum op_err client_metadata_read(const void *ctx, const json_t *metadata, const 
                                  Rec__Client **ret, struct oauth_error *ret_error)
 {
     static bool (*const steps[])(struct reader *r) = {
-        refuse_statement, refuse_what_is_not_offered, read_texts, read_lists, read_flows, read_max_age, read_flags,
+        refuse_statement, refuse_what_is_not_offered, read_texts, read_lists, read_flows, read_numbers, read_flags,
         read_scope, read_id_token_alg, read_keys,
     };
     struct reader r = {.ctx = ctx, .metadata = metadata, .rules = rules,

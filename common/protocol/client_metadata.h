@@ -10,12 +10,14 @@
 #include "protocol/oauth_error.h"
 #include "protocol/scope.h"
 
+enum { CLIENT_LIFETIME_MAX = 10 * 365 * 86400 }; /* seconds: what the house's own settings can be */
+
 struct client_metadata_rules {
     const struct scope_list *scopes; /* what may be registered; all of it for a client that names none. NULL: any may, and
                                         a client that names none has none */
     const enum jose_alg *id_token_algs; /* that ID tokens can be signed with */
     size_t id_token_alg_count;
-    bool by_operator; /* reads the operator's members, too: audiences, resources, administration, first_party, ... */
+    bool by_operator; /* reads the operator's members, too: audiences, first_party, refresh_token_lifetime, ... */
 };
 /* True for the members that are read, the operator's among them. */
 bool client_metadata_knows(const char *name);

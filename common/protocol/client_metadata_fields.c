@@ -13,6 +13,7 @@
 
 enum {
     NAME_LEN_MAX = 200, URI_LEN_MAX = 2048, LIST_MAX = 50, POWERS_MAX = 32, CONTACTS_MAX = 20, CONTACT_MAX = 254,
+    YEAR = 365 * 86400,
 };
 
 /* --- strings --- */
@@ -145,6 +146,20 @@ const struct metadata_flag METADATA_FLAGS[] = {
     {0},
 };
 
+/* --- numbers --- */
+
+const struct metadata_number METADATA_NUMBERS[] = {
+#define NUMBER(writer, member, max, zero_is_none, wrong)                                                               \
+    {#member, writer, offsetof(Rec__Client, member), offsetof(Rec__Client, has_##member), max, zero_is_none, wrong}
+    NUMBER(METADATA_OF_CLIENTS, default_max_age, YEAR, false, "is not a number of seconds, at most a year"),
+    NUMBER(METADATA_OF_OPERATORS, refresh_token_idle_lifetime, CLIENT_LIFETIME_MAX, true,
+           "is not a number of seconds, at most ten years"),
+    NUMBER(METADATA_OF_OPERATORS, refresh_token_lifetime, CLIENT_LIFETIME_MAX, true,
+           "is not a number of seconds, at most ten years"),
+#undef NUMBER
+    {0},
+};
+
 /* --- in the record --- */
 
 char **metadata_text_of(const Rec__Client *client, const struct metadata_text *field)
@@ -181,6 +196,16 @@ protobuf_c_boolean *metadata_has_flag(const Rec__Client *client, const struct me
     return member_at(client, field->has_offset);
 }
 
+int64_t *metadata_number_of(const Rec__Client *client, const struct metadata_number *field)
+{
+    return (int64_t *)((uintptr_t)client + field->offset);
+}
+
+protobuf_c_boolean *metadata_has_number(const Rec__Client *client, const struct metadata_number *field)
+{
+    return member_at(client, field->has_offset);
+}
+
 /* --- writing and replacing --- */
 
 static void replace(Rec__Client *client, const Rec__Client *from, enum metadata_writer writer)
@@ -193,8 +218,12 @@ static void replace(Rec__Client *client, const Rec__Client *from, enum metadata_
     client->scopes = from->scopes;
     client->n_scopes = from->n_scopes;
     client->jwks = from->jwks;
-    client->has_default_max_age = from->has_default_max_age;
-    client->default_max_age = from->default_max_age;
+    for (const struct metadata_number *field = METADATA_NUMBERS; field->name != NULL; field++) {
+        if (field->writer > writer)
+            continue;
+        *metadata_has_number(client, field) = *metadata_has_number(from, field);
+        *metadata_number_of(client, field) = *metadata_number_of(from, field);
+    }
     for (const struct metadata_flag *field = METADATA_FLAGS; field->name != NULL; field++) {
         if (field->writer > writer)
             continue;
@@ -225,8 +254,9 @@ static void set_members(const void *ctx, json_t *object, const Rec__Client *clie
             json_set_strings(object, field->name, list.items, list.count);
     }
     json_set_string(object, "scope", client->n_scopes == 0 ? NULL : scope_text(ctx, client->scopes, client->n_scopes));
-    if (client->has_default_max_age)
-        json_set_int(object, "default_max_age", client->default_max_age);
+    for (const struct metadata_number *field = METADATA_NUMBERS; field->name != NULL; field++)
+        if (field->writer <= writer && *metadata_has_number(client, field))
+            json_set_int(object, field->name, *metadata_number_of(client, field));
     for (const struct metadata_flag *field = METADATA_FLAGS; field->name != NULL; field++)
         if (field->writer <= writer && *metadata_has_flag(client, field))
             json_set_bool(object, field->name, *metadata_flag_of(client, field));
@@ -247,13 +277,15 @@ void client_metadata_set_all(const void *ctx, json_t *object, const Rec__Client 
 
 bool client_metadata_knows(const char *name)
 {
-    static const char *const others[] = {"scope", "default_max_age", "jwks"};
+    static const char *const others[] = {"scope", "jwks"};
     bool known = false;
     for (const struct metadata_text *field = METADATA_TEXTS; field->name != NULL; field++)
         known = known || strcmp(field->name, name) == 0;
     for (const struct metadata_list *field = METADATA_LISTS; field->name != NULL; field++)
         known = known || strcmp(field->name, name) == 0;
     for (const struct metadata_flag *field = METADATA_FLAGS; field->name != NULL; field++)
+        known = known || strcmp(field->name, name) == 0;
+    for (const struct metadata_number *field = METADATA_NUMBERS; field->name != NULL; field++)
         known = known || strcmp(field->name, name) == 0;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         known = known || strcmp(others[i], name) == 0;

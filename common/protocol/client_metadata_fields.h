@@ -22,15 +22,26 @@ struct metadata_flag {
     enum metadata_writer writer;
     size_t offset, has_offset;
 };
+struct metadata_number {
+    const char *name;
+    enum metadata_writer writer;
+    size_t offset, has_offset;
+    int64_t max;
+    bool zero_is_none; /* 0 says what leaving it out says */
+    const char *wrong; /* what is said of a number that it cannot be */
+};
 /* Ended by one without a name. */
 extern const struct metadata_text METADATA_TEXTS[];
 extern const struct metadata_list METADATA_LISTS[];
 extern const struct metadata_flag METADATA_FLAGS[];
+extern const struct metadata_number METADATA_NUMBERS[];
 
 /* Where the member stands in the record. */
 char **metadata_text_of(const Rec__Client *client, const struct metadata_text *field);
 protobuf_c_boolean *metadata_flag_of(const Rec__Client *client, const struct metadata_flag *field);
 protobuf_c_boolean *metadata_has_flag(const Rec__Client *client, const struct metadata_flag *field);
+int64_t *metadata_number_of(const Rec__Client *client, const struct metadata_number *field);
+protobuf_c_boolean *metadata_has_number(const Rec__Client *client, const struct metadata_number *field);
 
 struct metadata_strings {
     char **items;

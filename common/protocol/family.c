@@ -16,6 +16,51 @@ bool session_alive(const Rec__Session *session, const Rec__User *user, int64_t n
     return now < session->idle_expires_at && now < session->expires_at && proved_at >= user->since;
 }
 
+/* --- how long --- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t stricter_idle(int64_t idle, const Rec__Client *client)
+{
+    bool own = client != NULL && client->has_refresh_token_idle_lifetime;
+    return own ? earlier(idle, client->refresh_token_idle_lifetime) : idle;
+}
+
+static int64_t stricter_whole(int64_t whole, const Rec__Client *client)
+{
+    bool own = client != NULL && client->has_refresh_token_lifetime;
+    return own ? earlier(whole, client->refresh_token_lifetime) : whole;
+}
+
+struct family_lifetimes family_lifetimes(const struct family_lifetimes *house, const Rec__Client *client)
+{
+    return (struct family_lifetimes){stricter_idle(house->idle, client), stricter_whole(house->whole, client)};
+}
+
+int64_t family_idle_lifetime(int64_t house, const Rec__Family *family, const Rec__Client *client)
+{
+    int64_t idle = stricter_idle(house, client);
+    return family->has_idle_lifetime ? earlier(idle, family->idle_lifetime) : idle;
+}
+
+struct family_ends family_ends(const Rec__Family *family, const Rec__Client *client)
+{
+    int64_t idle = family->idle_expires_at - family->last_used, whole = family->expires_at - family->created_at;
+    return (struct family_ends){family->last_used + family_idle_lifetime(idle, family, client),
+                                family->created_at + stricter_whole(whole, client)};
+}
+
+int64_t family_end(const Rec__Family *family, const Rec__Client *client)
+{
+    struct family_ends ends = family_ends(family, client);
+    return earlier(ends.idle, ends.whole);
+}
+
+/* --- alive or not --- */
+
 static bool client_stands(const struct family_facts *facts)
 {
     const Rec__Client *client = facts->client;
@@ -53,7 +98,7 @@ enum family_verdict family_alive(const struct family_facts *facts)
     const Rec__Family *family = facts->family;
     if (facts->revoked || (family != NULL && family->dead))
         return FAMILY_DEAD;
-    if (family != NULL && (facts->now >= family->idle_expires_at || facts->now >= family->expires_at))
+    if (family != NULL && facts->now >= family_end(family, facts->client))
         return FAMILY_EXPIRED;
     if (!client_stands(facts))
         return FAMILY_CLIENT_GONE;

@@ -55,8 +55,19 @@ enum op_err clients_get(struct kv_txn *txn, const void *ctx, const char *client_
     return repository_get(txn, &REPOSITORY_CLIENTS, bytes_of(client_id), ctx, ret);
 }
 
+/* The lowest format that knows all its restrictions, so that older servers go on serving every client without any. What
+ * newer versions wrote keeps what it says. */
+static void settle_needs(Rec__Client *client)
+{
+    if (client->needs > RECORDS_FORMAT)
+        return;
+    client->has_needs = client->has_refresh_token_idle_lifetime || client->has_refresh_token_lifetime;
+    client->needs = client->has_needs ? RECORDS_FORMAT_LIFETIMES : 0;
+}
+
 enum op_err clients_insert(struct kv_txn *txn, Rec__Client *client)
 {
+    settle_needs(client);
     client->has_version = true;
     client->version = 1;
     return repository_insert(txn, &REPOSITORY_CLIENTS, bytes_of(client->client_id), client, 0);
@@ -71,6 +82,7 @@ enum op_err clients_update(struct kv_txn *txn, Rec__Client *client)
         err = OP_MISMATCH;
     if (err == OP_OK) {
         client->version++;
+        settle_needs(client);
         err = repository_put(txn, &REPOSITORY_CLIENTS, bytes_of(client->client_id), client, 0);
     }
     talloc_free(scratch);

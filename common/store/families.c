@@ -46,6 +46,15 @@ static int64_t expiry_of(const struct kv_txn *txn, const Rec__Family *family)
     return end > mark ? end : mark;
 }
 
+/* As that of clients. */
+static void settle_needs(Rec__Family *family)
+{
+    if (family->needs > RECORDS_FORMAT)
+        return;
+    family->has_needs = family->has_idle_lifetime;
+    family->needs = family->has_needs ? RECORDS_FORMAT_LIFETIMES : 0;
+}
+
 static enum op_err write_family(struct kv_txn *txn, const Rec__Family *family)
 {
     return repository_put(txn, &REPOSITORY_FAMILIES, id_of(family), family, expiry_of(txn, family));
@@ -78,18 +87,21 @@ enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes f
     return repository_get_any(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
 }
 
-enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family)
+enum op_err families_insert(struct kv_txn *txn, Rec__Family *family)
 {
+    settle_needs(family);
     return repository_insert(txn, &REPOSITORY_FAMILIES, id_of(family), family, expiry_of(txn, family));
 }
 
-enum op_err families_update(struct kv_txn *txn, const Rec__Family *family)
+enum op_err families_update(struct kv_txn *txn, Rec__Family *family)
 {
     void *scratch = mem_root("families_update");
     Rec__Family *stored;
     enum op_err err = repository_get(txn, &REPOSITORY_FAMILIES, id_of(family), scratch, &stored);
-    if (err == OP_OK)
+    if (err == OP_OK) {
+        settle_needs(family);
         err = write_family(txn, family);
+    }
     talloc_free(scratch);
     return err;
 }

@@ -12,10 +12,11 @@ must_check enum op_err families_get(struct kv_txn *txn, const void *ctx, struct 
 /* The same whatever the record's needs: to kill it. */
 must_check enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes family_id, Rec__Family **ret);
 /* OP_EXISTS: there is one, perhaps a dead one, and it stays. Expires with the earlier of
- * idle_expires_at and expires_at, and not before dead marks may be forgotten. */
-must_check enum op_err families_insert(struct kv_txn *txn, const Rec__Family *family);
-/* OP_ABSENT, OP_DENIED. */
-must_check enum op_err families_update(struct kv_txn *txn, const Rec__Family *family);
+ * idle_expires_at and expires_at, and not before dead marks may be forgotten. Sets needs to what its restrictions ask
+ * for: RECORDS_FORMAT_LIFETIMES where it has an idle lifetime of its own. */
+must_check enum op_err families_insert(struct kv_txn *txn, Rec__Family *family);
+/* Sets needs in the same way. OP_ABSENT, OP_DENIED. */
+must_check enum op_err families_update(struct kv_txn *txn, Rec__Family *family);
 /* Marks it dead; one that is absent is inserted dead. The mark lives at least 24 h (no access token
  * lives longer). Works whatever the record's needs. */
 must_check enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char *reason);

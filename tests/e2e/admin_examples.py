@@ -13,6 +13,7 @@ FULL = {"client_name": "Everything", "redirect_uris": [BACK], "post_logout_redir
         "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256", "jwks": JWKS,
         "id_token_signed_response_alg": "ES256", "audiences": ["api"], "resources": ["https://api.example/"], "first_party": True,
         "rotate_refresh_tokens": True, "introspection_allowed": False, "require_pushed_authorization_requests": False,
+        "refresh_token_idle_lifetime": 3600, "refresh_token_lifetime": 86400,
         "default_max_age": 0, "require_auth_time": True, "client_uri": "https://a.example/", "logo_uri": "https://a.example/l",
         "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t", "initiate_login_uri": "https://a.example/i",
         "contacts": ["a@example.org"], "software_id": "everything", "software_version": "1"}
@@ -62,7 +63,7 @@ def client_change(book):
     changed = book.call("client_change", client["client_id"], body={**FULL, "state": "disabled"}, headers=match).json()
     assert changed["state"] == "disabled" and {name: changed[name] for name in FULL} == FULL
     cleared = {name: None for name in ("jwks", "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "contacts", "tos_uri",
-                                       "audiences", "default_max_age", "rotate_refresh_tokens", "scope")}
+                                       "audiences", "default_max_age", "refresh_token_idle_lifetime", "rotate_refresh_tokens", "scope")}
     again = book.call("client_change", client["client_id"], body=cleared, headers={"If-Match": "*"}).json()
     assert again["client_secret"] and "jwks" not in again and "scope" not in again and again["state"] == "disabled"
     book.call("client_change", client["client_id"], body={"state": "enabled"}, headers=match, status=412)

@@ -34,6 +34,7 @@ static void check_registered(const void *ctx, const Rec__Client *client)
     Rec__Client *again;
     require(client->client_id == NULL && !client->has_client_secret_hash && !client->has_first_party);
     require(client->n_audiences == 0 && !client->has_introspection_allowed);
+    require(!client->has_refresh_token_idle_lifetime && !client->has_refresh_token_lifetime);
     for (size_t i = 0; i < client->n_redirect_uris; i++)
         require(redirect_uri_problem(client->redirect_uris[i], client->application_type) == NULL);
     for (size_t i = 0; i < client->n_scopes; i++)
@@ -47,18 +48,21 @@ static void check_operators(const void *ctx, const json_t *document)
 {
     static const struct operate_client_fresh fresh = {"the-id", "the-secret"};
     static const struct scope_catalogue none = {NULL, 0};
+    static const struct operate_client_rules rules = {OPERATE_OVER_NETWORK, {3600, 86400}};
     struct refusal refusal = {NULL, NULL};
     const char *secret;
     Rec__Client *client, *again;
-    if (operate_clients_make(ctx, document, &none, OPERATE_OVER_NETWORK, &fresh, &client, &secret, &refusal) != OP_OK) {
+    if (operate_clients_make(ctx, document, &none, &rules, &fresh, &client, &secret, &refusal) != OP_OK) {
         require(refusal.what != NULL);
         return;
     }
     require(client->client_name != NULL && client->n_administration == 0 && !client->disabled && !client->has_since);
     require(client->has_client_secret_hash == (secret != NULL));
+    require(client->refresh_token_idle_lifetime <= 3600 && client->refresh_token_lifetime <= 86400);
+    require(client->has_refresh_token_idle_lifetime == (client->refresh_token_idle_lifetime > 0));
     json_t *first = json_make_object(ctx), *second = json_make_object(ctx);
     client_metadata_set_all(ctx, first, client);
-    require(operate_clients_make(ctx, first, &none, OPERATE_OVER_NETWORK, &fresh, &again, &secret, &refusal) == OP_OK);
+    require(operate_clients_make(ctx, first, &none, &rules, &fresh, &again, &secret, &refusal) == OP_OK);
     client_metadata_set_all(ctx, second, again);
     require(json_equal(first, second));
 }

@@ -27,14 +27,14 @@ static const char *make(const void *ctx, const struct cli_setting *settings, Rec
 {
     static struct scope_definition known[] = {{.scope = "openid"}, {.scope = "profile"}};
     static const struct scope_catalogue catalogue = {known, 2};
+    static const struct operate_client_rules rules = {OPERATE_ON_MACHINE, {3600, 86400}};
     struct cli_line line = {.settings = mem_array(ctx, struct cli_setting, SETTINGS_MAX)};
     for (; line.setting_count < SETTINGS_MAX && settings[line.setting_count].name != NULL; line.setting_count++)
         line.settings[line.setting_count] = settings[line.setting_count];
     json_t *document;
     const char *secret, *wrong = client_fields_read(ctx, &line, cli_value(&line, "jwks"), &document);
     struct refusal refusal;
-    if (wrong == NULL && operate_clients_make(ctx, document, &catalogue, OPERATE_ON_MACHINE, &FRESH, ret, &secret,
-                                              &refusal) != OP_OK)
+    if (wrong == NULL && operate_clients_make(ctx, document, &catalogue, &rules, &FRESH, ret, &secret, &refusal) != OP_OK)
         wrong = client_fields_refusal(ctx, &refusal);
     return wrong;
 }
@@ -53,6 +53,14 @@ static void what_may_be_registered(void **state)
         {{NAME, BACK, {"redirect-uri", "http://localhost:9/cb"}}, NULL},
         {{NAME, {"grant", "client_credentials"}}, NULL},
         {{NAME, BACK, {"auth-method", "none"}}, NULL},
+        {{NAME, BACK, {"refresh-token-idle-lifetime", "1h"}, {"refresh-token-lifetime", "1d"}}, NULL},
+        {{NAME, BACK, {"refresh-token-idle-lifetime", "61min"}},
+         "--refresh-token-idle-lifetime is longer than the setting refresh_token_idle_lifetime"},
+        {{NAME, BACK, {"refresh-token-lifetime", "2d"}}, "--refresh-token-lifetime is longer than the setting"},
+        {{NAME, BACK, {"refresh-token-lifetime", "11y"}}, "--refresh-token-lifetime: \"11y\" is out of bounds: 0s to 10y"},
+        {{NAME, BACK, {"refresh-token-lifetime", "60"}}, "is not a duration such as 60s, 10min, 12h, 30d or 1y"},
+        {{NAME, BACK, {"refresh-token-lifetime", "-1s"}}, "is not a duration"},
+        {{NAME, BACK, {"refresh-token-lifetime", ""}}, "is not a duration"},
         {{BACK}, "--name is missing"},
         {{NAME}, "--redirect-uri is missing"},
         {{{"name", ""}, BACK}, "--name is empty"},
@@ -169,6 +177,9 @@ static void options_are_members(void **state)
     IS("{\"rotate_refresh_tokens\":true,\"introspection_allowed\":false}", {"introspection", "no"}, {"rotate", "yes"});
     IS("{\"client_name\":\"Wiki\"}", NAME, {"native", NULL}, {"first-party", NULL}); /* what is left to client.c */
     IS("{\"default_max_age\":60}", {"default-max-age", "60"});
+    IS("{\"refresh_token_idle_lifetime\":5400,\"refresh_token_lifetime\":2592000}", {"refresh-token-lifetime", "30d"},
+       {"refresh-token-idle-lifetime", "90min"});
+    IS("{\"refresh_token_idle_lifetime\":0}", {"refresh-token-idle-lifetime", "0"});
     IS("{\"jwks\":{\"keys\":[]}}", {"jwks", "{\"keys\":[]}"});
     IS("{\"tos_uri\":null,\"contacts\":null,\"jwks\":null}", {"clear", "tos-uri"}, {"clear", "contact"}, {"clear", "jwks"});
     IS("--tos-uri is given and cleared in one line", {"clear", "tos-uri"}, {"tos-uri", "https://a.example/"});

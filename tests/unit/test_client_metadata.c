@@ -62,6 +62,10 @@ static void what_is_registered(void **state)
          "\"sector_identifier_uri\":\"https://rp.example/s\",\"backchannel_logout_uri\":\"https://rp.example/l\","
          "\"request_object_signing_alg\":\"RS256\"}",
          WEB CB "," FLOW SCOPE "}"},
+        {"what is the operator's is ignored, whatever it is",
+         "{" CB ",\"refresh_token_idle_lifetime\":60,\"refresh_token_lifetime\":\"for ever\",\"first_party\":true,"
+         "\"audiences\":[\"api\"]}",
+         WEB CB "," FLOW SCOPE "}"},
         {"a value that asks for nothing more is ignored",
          "{" CB ",\"subject_type\":\"public\",\"dpop_bound_access_tokens\":false,"
          "\"require_signed_request_object\":false}",
@@ -291,6 +295,8 @@ static void an_update_replaces_all_metadata(void **state)
     assert_int_equal(client_metadata_read(ctx, json_of(ctx, "bare", "{" CB "}"), &RULES, &bare, &error), OP_OK);
     full->client_id = mem_strdup(full, "id");
     full->has_first_party = full->first_party = true;
+    full->has_refresh_token_idle_lifetime = true;
+    full->refresh_token_idle_lifetime = 60;
     full->n_audiences = 1;
     full->audiences = SCOPES;
     client_metadata_replace(full, bare);
@@ -299,7 +305,7 @@ static void an_update_replaces_all_metadata(void **state)
     client_metadata_set(ctx, want, bare);
     assert_string_equal(json_text(ctx, got), json_text(ctx, want));
     assert_string_equal(full->client_id, "id");
-    assert_true(full->first_party && full->n_audiences == 1);
+    assert_true(full->first_party && full->n_audiences == 1 && full->refresh_token_idle_lifetime == 60);
     talloc_free(ctx);
 }
 

@@ -128,12 +128,36 @@ static void what_a_newer_version_wrote_can_only_be_revoked(void **state)
     RUN(KV_TOKENS, newer);
 }
 
+static enum op_err own_lifetime(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    int64_t far = kv_now(txn) + FAR;
+    Rec__Family *own = make(script->ctx, ONE, "alice", far, far), *plain = make(script->ctx, TWO, "alice", far, far), *got;
+    own->has_idle_lifetime = true;
+    own->idle_lifetime = 60;
+    CHECK(families_insert(txn, own) == OP_OK && families_insert(txn, plain) == OP_OK);
+    CHECK(families_get(txn, script->ctx, id(ONE), &got) == OP_OK && got->needs == RECORDS_FORMAT_LIFETIMES);
+    CHECK(families_update(txn, got) == OP_OK && families_kill(txn, id(ONE), "revoked") == OP_OK);
+    CHECK(families_get(txn, script->ctx, id(ONE), &got) == OP_OK && got->needs == RECORDS_FORMAT_LIFETIMES);
+    CHECK(families_get(txn, script->ctx, id(TWO), &got) == OP_OK && !got->has_needs);
+    CHECK(families_update(txn, got) == OP_OK && families_kill(txn, id(TWO), "revoked") == OP_OK);
+    CHECK(families_get(txn, script->ctx, id(TWO), &got) == OP_OK && !got->has_needs);
+    return OP_OK;
+}
+
+static void only_one_with_an_idle_lifetime_of_its_own_needs_more(void **state)
+{
+    (void)state;
+    RUN(KV_TOKENS, own_lifetime);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_live_and_die),
         cmocka_unit_test(a_dead_mark_outlives_the_familys_own_end),
         cmocka_unit_test(what_a_newer_version_wrote_can_only_be_revoked),
+        cmocka_unit_test(only_one_with_an_idle_lifetime_of_its_own_needs_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

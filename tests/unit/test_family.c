@@ -153,6 +153,109 @@ static void each_verdict_has_its_reason(void **state)
     }
 }
 
+/* --- how long --- */
+
+enum { BORN = NOW - 5000, USED = NOW - 1000, NONE = 0 };
+
+static void what_is_granted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        int64_t own_idle, own_whole, idle, whole;
+    } rows[] = {
+        {"a client that says nothing has the house's", NONE, NONE, 1000, 9000},
+        {"its own idle lifetime", 60, NONE, 60, 9000},
+        {"its own lifetime", NONE, 600, 1000, 600},
+        {"both", 60, 600, 60, 600},
+        {"as long as the house's", 1000, 9000, 1000, 9000},
+        {"a house that became stricter since is the stricter one", 1001, 9001, 1000, 9000},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Rec__Client own = REC__CLIENT__INIT;
+        own.has_refresh_token_idle_lifetime = rows[i].own_idle != NONE;
+        own.refresh_token_idle_lifetime = rows[i].own_idle;
+        own.has_refresh_token_lifetime = rows[i].own_whole != NONE;
+        own.refresh_token_lifetime = rows[i].own_whole;
+        struct family_lifetimes house = {1000, 9000}, granted = family_lifetimes(&house, &own);
+        row_equal(rows[i].rule, granted.idle, rows[i].idle);
+        row_equal(rows[i].rule, granted.whole, rows[i].whole);
+    }
+}
+
+static void what_a_use_gives(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        int64_t granted, today, idle;
+    } rows[] = {
+        {"neither says anything: the house's", NONE, NONE, 1000},
+        {"as it was granted", 60, 60, 60},
+        {"the client's was shortened", 60, 30, 30},
+        {"the client's was lengthened: as it was granted", 60, 600, 60},
+        {"the client's was taken back: as it was granted", 60, NONE, 60},
+        {"the client has one since", NONE, 60, 60},
+        {"the house is stricter by now", 2000, 3000, 1000},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Rec__Client own = REC__CLIENT__INIT;
+        Rec__Family family = REC__FAMILY__INIT;
+        own.has_refresh_token_idle_lifetime = rows[i].today != NONE;
+        own.refresh_token_idle_lifetime = rows[i].today;
+        family.has_idle_lifetime = rows[i].granted != NONE;
+        family.idle_lifetime = rows[i].granted;
+        row_equal(rows[i].rule, family_idle_lifetime(1000, &family, &own), rows[i].idle);
+        if (rows[i].today == NONE)
+            row_equal(rows[i].rule, family_idle_lifetime(1000, &family, NULL), rows[i].idle);
+    }
+}
+
+/* A family born at BORN and last used at USED, which the record says ends 2000 after the one and 9000 after the other. */
+static void when_it_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        int64_t granted, idle, whole; /* the family's own idle lifetime, the client's two of today */
+        struct family_ends ends;
+    } rows[] = {
+        {"what the record says", NONE, NONE, NONE, {USED + 2000, BORN + 9000}},
+        {"which its own idle lifetime made", 2000, 2000, NONE, {USED + 2000, BORN + 9000}},
+        {"its own counts, whoever wrote the record", 60, NONE, NONE, {USED + 60, BORN + 9000}},
+        {"a shortened one holds at once, from the last use", 2000, 600, NONE, {USED + 600, BORN + 9000}},
+        {"a lengthened one does not", 2000, 3000, 10000, {USED + 2000, BORN + 9000}},
+        {"the client's lifetime was shortened: from the birth", NONE, NONE, 6000, {USED + 2000, BORN + 6000}},
+        {"both", NONE, 100, 200, {USED + 100, BORN + 200}},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world w;
+        world_make(&w);
+        w.family.offline = true; /* nothing else ends */
+        w.family.created_at = BORN;
+        w.family.last_used = USED;
+        w.family.idle_expires_at = USED + 2000;
+        w.family.expires_at = BORN + 9000;
+        w.family.has_idle_lifetime = rows[i].granted != NONE;
+        w.family.idle_lifetime = rows[i].granted;
+        w.client.has_refresh_token_idle_lifetime = rows[i].idle != NONE;
+        w.client.refresh_token_idle_lifetime = rows[i].idle;
+        w.client.has_refresh_token_lifetime = rows[i].whole != NONE;
+        w.client.refresh_token_lifetime = rows[i].whole;
+        struct family_ends ends = family_ends(&w.family, &w.client);
+        const struct family_ends *due = &rows[i].ends;
+        int64_t end = due->idle < due->whole ? due->idle : due->whole;
+        row_equal(rows[i].rule, ends.idle, due->idle);
+        row_equal(rows[i].rule, ends.whole, due->whole);
+        row_equal(rows[i].rule, family_end(&w.family, &w.client), end);
+        row_equal(rows[i].rule, family_alive(&w.facts), end > NOW ? FAMILY_ALIVE : FAMILY_EXPIRED);
+        w.facts.now = end - 1;
+        row_equal(rows[i].rule, family_alive(&w.facts), FAMILY_ALIVE);
+        w.facts.now = end;
+        row_equal(rows[i].rule, family_alive(&w.facts), FAMILY_EXPIRED);
+    }
+}
+
 static void session_older_than_since(struct world *w) { w->user.since = GRANTED - 49; }
 static void session_made_at_since(struct world *w) { w->user.since = w->session.created_at; }
 static void session_renewed(struct world *w) { w->user.since = w->session.created_at = GRANTED; }
@@ -191,6 +294,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_verdict_has_its_reason),
+        cmocka_unit_test(what_is_granted),
+        cmocka_unit_test(what_a_use_gives),
+        cmocka_unit_test(when_it_ends),
         cmocka_unit_test(a_session_is_alive_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,9 @@
 static const struct operate_client_fresh FRESH = {"the-id", "the-secret"};
 static struct scope_definition known[] = {{.scope = "openid"}, {.scope = "email"}};
 static const struct scope_catalogue CATALOGUE = {known, 2};
+/* An hour unused, a day at all. */
+static const struct operate_client_rules ON_MACHINE = {OPERATE_ON_MACHINE, {3600, 86400}},
+                                         OVER_NETWORK = {OPERATE_OVER_NETWORK, {3600, 86400}};
 
 static json_t *read_json(const void *ctx, const char *text)
 {
@@ -28,39 +31,47 @@ static void what_may_be_registered(void **state)
     (void)state;
     static const struct {
         const char *document;
-        enum operate_place place;
+        const struct operate_client_rules *rules;
         const char *member; /* of the refusal; NULL: it may; "": about no single one */
     } rows[] = {
-        {"{" WIKI "}", OPERATE_OVER_NETWORK, NULL},
-        {"{" WIKI ",\"audiences\":[\"api\"],\"resources\":[\"urn:api\"],\"first_party\":true}", OPERATE_OVER_NETWORK, NULL},
-        {"{" WIKI ",\"scope\":\"openid what ever\"}", OPERATE_OVER_NETWORK, NULL},
-        {"{" WIKI ",\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":" JWKS "}", OPERATE_OVER_NETWORK, NULL},
-        {"{" MACHINE ",\"introspection_allowed\":true,\"rotate_refresh_tokens\":false}", OPERATE_OVER_NETWORK, NULL},
-        {"{" MACHINE ",\"administration\":[\"users\",\"clients:read\"]}", OPERATE_ON_MACHINE, NULL},
-        {"{" MACHINE ",\"administration\":[\"users\"]}", OPERATE_OVER_NETWORK, "administration"},
-        {"{" MACHINE ",\"administration\":null}", OPERATE_OVER_NETWORK, "administration"},
-        {"{" MACHINE ",\"administration\":[\"everything\"]}", OPERATE_ON_MACHINE, "administration"},
-        {"{" WIKI ",\"administration\":[\"users\"]}", OPERATE_ON_MACHINE, "administration"},
-        {"{" WIKI ",\"scope\":\"openid admin:users\"}", OPERATE_ON_MACHINE, "scope"},
-        {"{\"redirect_uris\":[\"https://wiki.example/cb\"]}", OPERATE_OVER_NETWORK, "client_name"},
-        {"{\"client_name\":\"Wiki\"}", OPERATE_OVER_NETWORK, "redirect_uris"},
-        {"{\"client_name\":7," "\"redirect_uris\":[]}", OPERATE_OVER_NETWORK, "client_name"},
-        {"{" MACHINE ",\"redirect_uris\":[\"https://wiki.example/cb\"]}", OPERATE_OVER_NETWORK, "redirect_uris"},
-        {"{\"client_name\":\"A\",\"redirect_uris\":[\"http://a.example/\"]}", OPERATE_OVER_NETWORK, "redirect_uris"},
-        {"{\"client_name\":\"A\",\"redirect_uris\":\"https://a.example/\"}", OPERATE_OVER_NETWORK, "redirect_uris"},
-        {"{" WIKI ",\"client_id\":\"mine\"}", OPERATE_OVER_NETWORK, "client_id"},
-        {"{" WIKI ",\"client_secret\":\"mine\"}", OPERATE_ON_MACHINE, "client_secret"},
-        {"{" WIKI ",\"state\":\"disabled\"}", OPERATE_OVER_NETWORK, "state"},
-        {"{" WIKI ",\"client_nmae\":\"typo\"}", OPERATE_OVER_NETWORK, "client_nmae"},
-        {"{" WIKI ",\"token_endpoint_auth_method\":\"none\",\"introspection_allowed\":true}", OPERATE_OVER_NETWORK, "introspection_allowed"},
-        {"{" WIKI ",\"resources\":[\"api\"]}", OPERATE_OVER_NETWORK, "resources"},
-        {"{" WIKI ",\"first_party\":\"yes\"}", OPERATE_OVER_NETWORK, "first_party"},
-        {"{" WIKI ",\"grant_types\":[]}", OPERATE_OVER_NETWORK, "grant_types"},
-        {"{" WIKI ",\"grant_types\":[1]}", OPERATE_OVER_NETWORK, "grant_types"},
-        {"{" WIKI ",\"grant_types\":\"authorization_code\"}", OPERATE_OVER_NETWORK, "grant_types"},
-        {"{" WIKI ",\"id_token_signed_response_alg\":\"none\"}", OPERATE_OVER_NETWORK, "id_token_signed_response_alg"},
-        {"{" WIKI ",\"token_endpoint_auth_method\":\"private_key_jwt\"}", OPERATE_OVER_NETWORK, "jwks"},
-        {"{}", OPERATE_OVER_NETWORK, "redirect_uris"},
+        {"{" WIKI "}", &OVER_NETWORK, NULL},
+        {"{" WIKI ",\"audiences\":[\"api\"],\"resources\":[\"urn:api\"],\"first_party\":true}", &OVER_NETWORK, NULL},
+        {"{" WIKI ",\"scope\":\"openid what ever\"}", &OVER_NETWORK, NULL},
+        {"{" WIKI ",\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":" JWKS "}", &OVER_NETWORK, NULL},
+        {"{" MACHINE ",\"introspection_allowed\":true,\"rotate_refresh_tokens\":false}", &OVER_NETWORK, NULL},
+        {"{" MACHINE ",\"administration\":[\"users\",\"clients:read\"]}", &ON_MACHINE, NULL},
+        {"{" MACHINE ",\"administration\":[\"users\"]}", &OVER_NETWORK, "administration"},
+        {"{" MACHINE ",\"administration\":null}", &OVER_NETWORK, "administration"},
+        {"{" MACHINE ",\"administration\":[\"everything\"]}", &ON_MACHINE, "administration"},
+        {"{" WIKI ",\"administration\":[\"users\"]}", &ON_MACHINE, "administration"},
+        {"{" WIKI ",\"scope\":\"openid admin:users\"}", &ON_MACHINE, "scope"},
+        {"{\"redirect_uris\":[\"https://wiki.example/cb\"]}", &OVER_NETWORK, "client_name"},
+        {"{\"client_name\":\"Wiki\"}", &OVER_NETWORK, "redirect_uris"},
+        {"{\"client_name\":7," "\"redirect_uris\":[]}", &OVER_NETWORK, "client_name"},
+        {"{" MACHINE ",\"redirect_uris\":[\"https://wiki.example/cb\"]}", &OVER_NETWORK, "redirect_uris"},
+        {"{\"client_name\":\"A\",\"redirect_uris\":[\"http://a.example/\"]}", &OVER_NETWORK, "redirect_uris"},
+        {"{\"client_name\":\"A\",\"redirect_uris\":\"https://a.example/\"}", &OVER_NETWORK, "redirect_uris"},
+        {"{" WIKI ",\"client_id\":\"mine\"}", &OVER_NETWORK, "client_id"},
+        {"{" WIKI ",\"client_secret\":\"mine\"}", &ON_MACHINE, "client_secret"},
+        {"{" WIKI ",\"state\":\"disabled\"}", &OVER_NETWORK, "state"},
+        {"{" WIKI ",\"client_nmae\":\"typo\"}", &OVER_NETWORK, "client_nmae"},
+        {"{" WIKI ",\"token_endpoint_auth_method\":\"none\",\"introspection_allowed\":true}", &OVER_NETWORK, "introspection_allowed"},
+        {"{" WIKI ",\"resources\":[\"api\"]}", &OVER_NETWORK, "resources"},
+        {"{" WIKI ",\"first_party\":\"yes\"}", &OVER_NETWORK, "first_party"},
+        {"{" WIKI ",\"grant_types\":[]}", &OVER_NETWORK, "grant_types"},
+        {"{" WIKI ",\"grant_types\":[1]}", &OVER_NETWORK, "grant_types"},
+        {"{" WIKI ",\"grant_types\":\"authorization_code\"}", &OVER_NETWORK, "grant_types"},
+        {"{" WIKI ",\"id_token_signed_response_alg\":\"none\"}", &OVER_NETWORK, "id_token_signed_response_alg"},
+        {"{" WIKI ",\"token_endpoint_auth_method\":\"private_key_jwt\"}", &OVER_NETWORK, "jwks"},
+        {"{" WIKI ",\"refresh_token_idle_lifetime\":3600,\"refresh_token_lifetime\":86400}", &OVER_NETWORK, NULL},
+        {"{" WIKI ",\"refresh_token_idle_lifetime\":0,\"refresh_token_lifetime\":null}", &OVER_NETWORK, NULL},
+        {"{" WIKI ",\"refresh_token_idle_lifetime\":3601}", &OVER_NETWORK, "refresh_token_idle_lifetime"},
+        {"{" WIKI ",\"refresh_token_lifetime\":86401}", &ON_MACHINE, "refresh_token_lifetime"},
+        {"{" WIKI ",\"refresh_token_lifetime\":9223372036854775807}", &OVER_NETWORK, "refresh_token_lifetime"},
+        {"{" WIKI ",\"refresh_token_lifetime\":-1}", &OVER_NETWORK, "refresh_token_lifetime"},
+        {"{" WIKI ",\"refresh_token_lifetime\":1.5}", &OVER_NETWORK, "refresh_token_lifetime"},
+        {"{" WIKI ",\"refresh_token_idle_lifetime\":\"1h\"}", &OVER_NETWORK, "refresh_token_idle_lifetime"},
+        {"{}", &OVER_NETWORK, "redirect_uris"},
     };
     void *ctx = mem_root("test");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -69,7 +80,7 @@ static void what_may_be_registered(void **state)
         struct refusal refusal = {NULL, NULL};
         json_t *document = read_json(ctx, rows[i].document);
         assert_non_null(document);
-        enum op_err err = operate_clients_make(ctx, document, &CATALOGUE, rows[i].place, &FRESH, &client, &secret, &refusal);
+        enum op_err err = operate_clients_make(ctx, document, &CATALOGUE, rows[i].rules, &FRESH, &client, &secret, &refusal);
         if ((err == OP_OK) != (rows[i].member == NULL) ||
             (err != OP_OK && (refusal.member == NULL || strcmp(refusal.member, rows[i].member) != 0)))
             fail_msg("row %zu: %s %s", i, refusal.member == NULL ? "-" : refusal.member, refusal.what == NULL ? "" : refusal.what);
@@ -83,7 +94,7 @@ static Rec__Client *make(const void *ctx, const char *document, const char **ret
 {
     Rec__Client *client = NULL;
     struct refusal refusal;
-    return operate_clients_make(ctx, read_json(ctx, document), &CATALOGUE, OPERATE_ON_MACHINE, &FRESH, &client, ret_secret,
+    return operate_clients_make(ctx, read_json(ctx, document), &CATALOGUE, &ON_MACHINE, &FRESH, &client, ret_secret,
                                 &refusal) == OP_OK ? client : NULL;
 }
 
@@ -139,7 +150,7 @@ static enum op_err change(struct kv_txn *txn, const void *ctx, const char *clien
                           struct changed *ret)
 {
     *ret = (struct changed){.secret = ""};
-    return operate_clients_change(txn, ctx, client_id, read_json(ctx, patch), OPERATE_OVER_NETWORK, "another",
+    return operate_clients_change(txn, ctx, client_id, read_json(ctx, patch), &OVER_NETWORK, "another",
                                   &ret->client, &ret->secret, &ret->refusal);
 }
 
@@ -186,6 +197,53 @@ static enum op_err powers(struct kv_txn *txn, void *arg)
     return OP_OK;
 }
 
+/* What an older version would ignore it must not read; what restricts nothing any more it reads again. */
+static enum op_err lifetimes(struct kv_txn *txn, void *arg)
+{
+    static const struct {
+        const char *patch;
+        int64_t idle, whole; /* 0: none of its own */
+    } rows[] = {
+        {"{\"client_name\":\"Wiki\"}", 0, 0},
+        {"{\"refresh_token_idle_lifetime\":60}", 60, 0},
+        {"{\"client_name\":\"Wikis\"}", 60, 0},
+        {"{\"refresh_token_lifetime\":600}", 60, 600},
+        {"{\"refresh_token_idle_lifetime\":null}", 0, 600},
+        {"{\"refresh_token_lifetime\":0}", 0, 0},
+        {"{\"refresh_token_idle_lifetime\":0}", 0, 0},
+    };
+    struct script *script = arg;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct changed done;
+        Rec__Client *stored;
+        bool own = rows[i].idle != 0 || rows[i].whole != 0;
+        CHECK(change(txn, script->ctx, "wiki", rows[i].patch, &done) == OP_OK);
+        CHECK(clients_get(txn, script->ctx, "wiki", &stored) == OP_OK);
+        CHECK(stored->refresh_token_idle_lifetime == rows[i].idle && stored->refresh_token_lifetime == rows[i].whole);
+        CHECK(stored->has_refresh_token_idle_lifetime == (rows[i].idle != 0));
+        CHECK(stored->has_refresh_token_lifetime == (rows[i].whole != 0));
+        CHECK(stored->has_needs == own && stored->needs == (own ? RECORDS_FORMAT_LIFETIMES : 0));
+    }
+    return OP_OK;
+}
+
+/* A client with more than the house allows today, which became stricter since, can be changed in everything else. */
+static enum op_err a_stricter_house(struct kv_txn *txn, void *arg)
+{
+    struct script *script = arg;
+    struct changed done;
+    Rec__Client *client;
+    CHECK(clients_get(txn, script->ctx, "wiki", &client) == OP_OK);
+    client->has_refresh_token_lifetime = true;
+    client->refresh_token_lifetime = 100000;
+    CHECK(clients_update(txn, client) == OP_OK);
+    CHECK(change(txn, script->ctx, "wiki", "{\"client_name\":\"Other\"}", &done) == OP_OK);
+    CHECK(done.client->refresh_token_lifetime == 100000);
+    CHECK(change(txn, script->ctx, "wiki", "{\"refresh_token_lifetime\":100000}", &done) == OP_INVALID);
+    CHECK(change(txn, script->ctx, "wiki", "{\"refresh_token_lifetime\":null}", &done) == OP_OK);
+    return OP_OK;
+}
+
 static enum op_err give_token(struct kv_txn *txn, const void *ctx, Rec__Client **ret)
 {
     static uint8_t hash[DIGEST_SHA256_LEN];
@@ -215,7 +273,7 @@ static enum op_err powers_end_management(struct kv_txn *txn, void *arg)
         const char *secret;
         struct refusal refusal;
         CHECK(give_token(txn, script->ctx, &client) == OP_OK);
-        CHECK(operate_clients_change(txn, script->ctx, "admin", read_json(script->ctx, rows[i].patch), OPERATE_ON_MACHINE,
+        CHECK(operate_clients_change(txn, script->ctx, "admin", read_json(script->ctx, rows[i].patch), &ON_MACHINE,
                                      "s", &client, &secret, &refusal) == OP_OK);
         CHECK(clients_get(txn, script->ctx, "admin", &client) == OP_OK);
         CHECK(client->has_registration_access_token_hash == rows[i].keeps);
@@ -251,7 +309,7 @@ static enum op_err remove_and_list(struct kv_txn *txn, void *arg)
 static void clients_are_changed(void **state)
 {
     (void)state;
-    RUN(KV_CLIENTS, insert, patches, powers, powers_end_management, secrets, remove_and_list);
+    RUN(KV_CLIENTS, insert, patches, lifetimes, a_stricter_house, powers, powers_end_management, secrets, remove_and_list);
 }
 
 int main(void)
