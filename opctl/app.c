@@ -13,7 +13,7 @@
 #include "print.h"
 #include "runtime/settings.h"
 #include "runtime/version.h"
-#include "store/environment.h"
+#include "store/format.h"
 
 static_assert(APP_USAGE == EX_USAGE && APP_NO_CONFIG == EX_NOINPUT && APP_BAD_CONFIG == EX_CONFIG, "sysexits.h");
 
@@ -145,41 +145,48 @@ static int read_settings(const struct app *app)
     return err == OP_OK ? APP_OK : APP_BAD_CONFIG;
 }
 
-struct issuer_check {
+struct store_check {
     const struct app *app;
     const struct kv_store *stores;
     size_t count;
     const char *why;
 };
 
-static enum op_err check_issuers(struct kv_txn *txn, void *arg)
+static const char *judge(const struct app *app, struct kv_txn *txn, enum kv_env env)
 {
-    struct issuer_check *check = arg;
-    for (size_t i = 0; i < check->count; i++) {
-        Rec__Environment *record;
-        const char *name = kv_env_name(check->stores[i].env);
-        enum op_err err = environment_get(txn, check->stores[i].env, check->app->ctx, &record);
-        if (err != OP_OK)
-            check->why = mem_printf(check->app->ctx, "environment %s has no usable record (%s): run opctl init%s", name,
-                                    op_err_name(err), kv_env_is_volatile(check->stores[i].env) ? " --volatile" : "");
-        else if (strcmp(record->issuer == NULL ? "" : record->issuer, settings.issuer) != 0)
-            check->why = mem_printf(check->app->ctx,
-                                    "environment %s belongs to the issuer %s, but the configuration says %s", name,
-                                    record->issuer == NULL ? "(none)" : record->issuer, settings.issuer);
-        if (check->why != NULL)
-            return OP_OK;
-    }
+    Rec__Environment *record;
+    const char *name = mem_printf(app->ctx, "environment %s", kv_env_name(env));
+    enum op_err err = environment_get_any(txn, env, app->ctx, &record);
+    if (err != OP_OK)
+        return mem_printf(app->ctx, "%s has no usable record (%s): run opctl init%s", name, op_err_name(err),
+                          kv_env_is_volatile(env) ? " --volatile" : "");
+    const char *why = format_too_old(app->ctx, &FORMAT_HERE, name, record);
+    if (why != NULL)
+        return why;
+    if (strcmp(record->issuer == NULL ? "" : record->issuer, settings.issuer) != 0)
+        return mem_printf(app->ctx, "%s belongs to the issuer %s, but the configuration says %s", name,
+                          record->issuer == NULL ? "(none)" : record->issuer, settings.issuer);
+    return app->line.command->opens_older
+               ? NULL : format_too_new(app->ctx, &FORMAT_HERE, name, kv_env_is_volatile(env), record);
+}
+
+static enum op_err judge_all(struct kv_txn *txn, void *arg)
+{
+    struct store_check *check = arg;
+    check->why = NULL;
+    for (size_t i = 0; i < check->count && check->why == NULL; i++)
+        check->why = judge(check->app, txn, check->stores[i].env);
     return OP_OK;
 }
 
 int app_open(const struct app *app, const struct kv_store *stores, size_t count, struct kv **ret)
 {
     const struct kv_config config = {.state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir};
-    struct issuer_check check = {.app = app, .stores = stores, .count = count};
+    struct store_check check = {.app = app, .stores = stores, .count = count};
     struct kv *kv;
     if (kv_open(app->ctx, &config, stores, count, &kv, &check.why) != OP_OK)
         return app_fail("%s", check.why);
-    enum op_err err = kv_run_wait(kv, KV_READ_ONLY, check_issuers, &check);
+    enum op_err err = kv_run_wait(kv, KV_READ_ONLY, judge_all, &check);
     if (err != OP_OK)
         return app_fail_store(err, "the environment record");
     if (check.why != NULL)

@@ -25,6 +25,7 @@ struct cli_command {
     const struct kv_store *stores; /* what it opens; none: no configuration is read */
     size_t store_count;
     bool needs_settings;   /* reads the configuration though it opens nothing */
+    bool opens_older;      /* works too in environments that this version is too new for */
     const char *help;      /* one sentence */
     int (*run)(struct app *app); /* returns the exit status */
 };

@@ -10,7 +10,7 @@
 #include "credentials.h"
 #include "layout.h"
 #include "runtime/settings.h"
-#include "store/environment.h"
+#include "store/format.h"
 
 struct init {
     const struct app *app;
@@ -95,7 +95,7 @@ static enum op_err read_record(struct kv_txn *txn, void *arg)
 {
     struct record_job *job = arg;
     job->found = NULL;
-    enum op_err err = environment_get(txn, job->env, job->ctx, &job->found);
+    enum op_err err = environment_get_any(txn, job->env, job->ctx, &job->found);
     return err == OP_ABSENT ? OP_OK : err;
 }
 
@@ -108,6 +108,7 @@ static enum op_err write_record(struct kv_txn *txn, void *arg)
     record->created_at = kv_now(txn);
     record->has_map_size = true;
     record->map_size = job->map_size;
+    format_fill(record);
     enum op_err err = environment_insert(txn, job->env, record);
     return err == OP_EXISTS ? OP_OK : err;
 }
@@ -129,6 +130,7 @@ static int check_one(const struct init *init, enum kv_env env)
     struct kv *kv;
     struct kv_stats stats;
     struct record_job job = {.env = env, .ctx = init->app->ctx};
+    const char *why, *name = mem_printf(init->app->ctx, "environment %s", kv_env_name(env));
     if (open_one(init, env, false, &kv) != OP_OK)
         return APP_FAILED;
     int status = APP_OK;
@@ -136,13 +138,15 @@ static int check_one(const struct init *init, enum kv_env env)
     if (err == OP_OK)
         err = kv_stats(kv, env, &stats);
     if (err != OP_OK)
-        status = app_fail_store(err, mem_printf(init->app->ctx, "the record of environment %s", kv_env_name(env)));
+        status = app_fail_store(err, mem_printf(init->app->ctx, "the record of %s", name));
+    else if (job.found != NULL && (why = format_too_old(init->app->ctx, &FORMAT_HERE, name, job.found)) != NULL)
+        status = app_fail("%s", why);
     else if (job.found != NULL && (job.found->issuer == NULL || strcmp(job.found->issuer, settings.issuer) != 0))
-        status = app_fail("environment %s belongs to the issuer %s, not to %s: change the configuration back, or "
-                          "choose another state directory", kv_env_name(env),
+        status = app_fail("%s belongs to the issuer %s, not to %s: change the configuration back, or choose another "
+                          "state directory", name,
                           job.found->issuer == NULL ? "(none)" : job.found->issuer, settings.issuer);
     else if (init->sizes[env] != 0 && init->sizes[env] != stats.map_bytes)
-        status = app_fail("environment %s is made already with a map of %ju bytes, which is fixed", kv_env_name(env),
+        status = app_fail("%s is made already with a map of %ju bytes, which is fixed", name,
                           (uintmax_t)stats.map_bytes);
     talloc_free(kv);
     return status;

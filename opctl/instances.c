@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/num.h"
+
 #define RUNNING "/etc/partita/running"
 #define VERSIONS "/usr/lib/partita"
 #define WANTS "/etc/systemd/system/partita.target.wants"
@@ -137,6 +139,37 @@ enum op_err instances_ask_version(const void *ctx, const char *server, const cha
         return OP_OK;
     *ret_why = mem_printf(ctx, "%s %s refuses the configuration: %s", server, version, judged.output);
     return OP_INVALID;
+}
+
+uint32_t instances_ask_format(const void *ctx, const char *program, const char **ret_version)
+{
+    struct command_result told = command_run(ctx, (const char *const[]){program, "--version", NULL});
+    const char *records = told.status == 0 ? said(ctx, told.output, "records") : NULL;
+    const char *space = strchr(told.output, ' ');
+    uint64_t format = 0;
+    *ret_version = NULL;
+    if (records == NULL || space == NULL || num_parse_u64(bytes_of(records), UINT32_MAX, &format) != OP_OK)
+        return 0;
+    *ret_version = mem_strndup(ctx, space + 1, strcspn(space + 1, "\n"));
+    return (uint32_t)format;
+}
+
+const char **instances_versions(const void *ctx, const char *server, size_t *ret_count)
+{
+    const char *path = mem_printf(ctx, VERSIONS "/%s", server), **found = NULL;
+    DIR *dir = opendir(path);
+    size_t count = 0;
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        struct stat st;
+        if (entry->d_name[0] == '.' || stat(mem_printf(ctx, "%s/%s/%s", path, entry->d_name, server), &st) != 0)
+            continue;
+        found = mem_grow(ctx, found, const char *, count + 1);
+        found[count++] = mem_strdup(ctx, entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    *ret_count = count;
+    return found;
 }
 
 /* --- links --- */

@@ -24,6 +24,12 @@ char *instances_version_dir(const void *ctx, const char *server, const char *ver
 must_check enum op_err instances_ask_version(const void *ctx, const char *server, const char *version,
                                              const char *config, const char **ret_follows, const char **ret_why);
 
+/* The record format that a program knows, as its --version says; 0: it does not say. *ret_version is what it calls itself,
+ * NULL when it does not; owned by ctx. */
+uint32_t instances_ask_format(const void *ctx, const char *program, const char **ret_version);
+/* The names of the versions of a server that are installed; owned by ctx. */
+const char **instances_versions(const void *ctx, const char *server, size_t *ret_count);
+
 /* Points the instance's link at the version, in one step. OP_BROKEN: *ret_why names the path. */
 must_check enum op_err instances_link(const void *ctx, const char *instance, const char *server, const char *version,
                                       const char **ret_why);

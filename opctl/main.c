@@ -11,6 +11,7 @@
 #include "init.h"
 #include "key.h"
 #include "manual.h"
+#include "migrate.h"
 #include "outbox.h"
 #include "registration_token.h"
 #include "restore.h"
@@ -40,6 +41,7 @@ static const struct cli_command *const TABLES[] = {
     OUTBOX_COMMANDS,
     SWEEP_COMMANDS,
     CHECK_COMMANDS,
+    MIGRATE_COMMANDS,
     BACKUP_COMMANDS,
     RESTORE_COMMANDS,
     DEPLOY_COMMANDS,

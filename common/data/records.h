@@ -15,6 +15,10 @@ enum {
 /* The one that this version understands; a record whose needs is higher is denied. */
 enum { RECORDS_FORMAT = RECORDS_FORMAT_LIFETIMES };
 
+/* The lowest floor of an environment that it works above: what versions of lower formats may still write there, it does
+ * not read any more. Moves when a format is dropped (docs/versions.md). */
+enum { RECORDS_OLDEST = 1 };
+
 /* Reads a message of the given descriptor into ctx. ret is Rec__X **.
  * OP_DENIED: it needs a newer version; OP_BROKEN: not such a message. */
 must_check enum op_err records_unpack(const void *ctx, const ProtobufCMessageDescriptor *type, struct bytes in,

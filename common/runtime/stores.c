@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "runtime/settings.h"
-#include "store/environment.h"
+#include "store/format.h"
 
 struct check {
     const void *ctx;
@@ -22,17 +22,20 @@ static const char *env_dir(const void *ctx, enum kv_env env)
 static const char *judge(const struct check *check, struct kv_txn *txn, enum kv_env env)
 {
     const void *ctx = check->ctx;
+    const char *dir = env_dir(ctx, env);
     Rec__Environment *record;
-    enum op_err err = environment_get(txn, env, ctx, &record);
+    enum op_err err = environment_get_any(txn, env, ctx, &record);
     if (err == OP_ABSENT)
-        return mem_printf(ctx, "%s was never initialised: run opctl init", env_dir(ctx, env));
+        return mem_printf(ctx, "%s was never initialised: run opctl init", dir);
     if (err != OP_OK)
-        return mem_printf(ctx, "%s: its record is %s%s", env_dir(ctx, env), op_err_name(err),
-                          err == OP_DENIED ? " to this version: a newer one is needed" : "");
+        return mem_printf(ctx, "%s: its record is %s", dir, op_err_name(err));
+    const char *why = format_too_old(ctx, &FORMAT_HERE, dir, record);
+    if (why != NULL)
+        return why;
     if (record->issuer == NULL || strcmp(record->issuer, settings.issuer) != 0)
-        return mem_printf(ctx, "%s belongs to the issuer %s, but %s says %s", env_dir(ctx, env),
+        return mem_printf(ctx, "%s belongs to the issuer %s, but %s says %s", dir,
                           record->issuer == NULL ? "(none)" : record->issuer, check->config, settings.issuer);
-    return NULL;
+    return format_too_new(ctx, &FORMAT_HERE, dir, kv_env_is_volatile(env), record);
 }
 
 static enum op_err judge_all(struct kv_txn *txn, void *arg)
