@@ -23,9 +23,10 @@ const char *format_too_old(const void *ctx, const struct format_program *program
     uint32_t floor = format_floor(record);
     if (floor <= program->format)
         return NULL;
-    return mem_printf(ctx, "%s is for record format %u and newer, and version %s knows formats up to %u: install and start "
-                      "version %s or a newer one", dir, floor, program->version, program->format,
-                      record->floor_set_by == NULL ? "(one whose --version says so)" : record->floor_set_by);
+    const char *remedy = record->floor_set_by == NULL ? "a newer one"
+                                                      : mem_printf(ctx, "version %s or a newer one", record->floor_set_by);
+    return mem_printf(ctx, "%s is for record format %u and newer, and version %s knows formats up to %u: install and start %s",
+                      dir, floor, program->version, program->format, remedy);
 }
 
 const char *format_too_new(const void *ctx, const struct format_program *program, const char *dir, bool is_volatile,
