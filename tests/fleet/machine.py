@@ -1,4 +1,5 @@
 """A machine of its own with a real systemd: a Debian root made once, a copy for each run, packages installed, booted in a container."""
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ Description=What this machine was booted for
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 -B /opt/fleet/inside.py {words}
+ExecStart=/usr/bin/python3 -B /opt/fleet/{script} {words}
 ExecStopPost=/usr/bin/systemctl poweroff
 [Install]
 WantedBy=multi-user.target
@@ -47,12 +48,32 @@ def root():
     return path
 
 
+def digest_of_sources():
+    """Of every file that packages are made from, as it is now."""
+    digest = hashlib.sha256()
+    listed = call("git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in sorted(filter(None, listed)):
+        path = os.path.join(ROOT, name)
+        if name.startswith("tests/") or name == "deploy/RUNBOOK.md" or not os.path.isfile(path):
+            continue
+        with open(path, "rb") as file:
+            digest.update(f"{name} {os.stat(path).st_mode:o} ".encode() + hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()
+
+
 def packages(number=None):
-    """Builds the packages, as another version when a number is given. Returns their paths."""
+    """The packages' paths, as another version when a number is given; built where they are not those of the present sources."""
     output = os.path.join(WORK, "packages" + (f"-{number}" if number else ""))
-    shutil.rmtree(output, ignore_errors=True)
-    words = [os.path.join(ROOT, "deploy/debian/build"), "--output", output] + (["--as", number] if number else [])
-    return [line for line in call(*words).split("\n") if line.endswith(".deb") and "-dbgsym_" not in line]
+    mark, digest = os.path.join(output, "sources.sha256"), digest_of_sources()
+    os.makedirs(WORK, exist_ok=True)
+    with open(os.path.join(WORK, "packages.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(mark) or open(mark, encoding="ascii").read() != digest:
+            shutil.rmtree(output, ignore_errors=True)
+            call(os.path.join(ROOT, "deploy/debian/build"), "--output", output, *(["--as", number] if number else []))
+            with open(mark, "w", encoding="ascii") as file:
+                file.write(digest)
+    return sorted(os.path.join(output, name) for name in os.listdir(output) if name.endswith(".deb") and "-dbgsym_" not in name)
 
 
 class Machine:
@@ -82,15 +103,15 @@ class Machine:
         inside = ["/opt/debs/" + os.path.basename(deb) for deb in debs]
         return call("systemd-nspawn", "-q", "-D", self.dir, "--register=no", "--keep-unit", "--pipe", "dpkg", "--install", *inside)
 
-    def boot(self, *words, seconds=600):
-        """Runs inside.py with these words as the last unit of the boot, and returns what it left as its result."""
+    def boot(self, *words, seconds=600, script="inside.py", also=()):
+        """Runs the script with these words as the last unit of the boot, and returns what it left as its result. It and
+        the files of also lie in /opt/fleet, beside load.py and person.py."""
         fleet = self.path("opt/fleet")
         os.makedirs(fleet, exist_ok=True)
-        for name in ("inside.py", "load.py"):
-            shutil.copy(os.path.join(HERE, name), fleet)
-        shutil.copy(os.path.join(ROOT, "tests/e2e/person.py"), fleet)
+        for path in ("tests/fleet/inside.py", "tests/fleet/load.py", "tests/e2e/person.py", *also):
+            shutil.copy(os.path.join(ROOT, path), fleet)
         with open(self.path("etc/systemd/system/fleet.service"), "w", encoding="ascii") as file:
-            file.write(UNIT.format(words=" ".join(words)))
+            file.write(UNIT.format(script=script, words=" ".join(words)))
         link = self.path("etc/systemd/system/multi-user.target.wants/fleet.service")
         if not os.path.lexists(link):
             os.symlink("/etc/systemd/system/fleet.service", link)
