@@ -100,6 +100,9 @@ static const struct metric METRICS[] = {
     {"partita_mails_let_go_total", "Deliveries broken off because the process was told to end."},
     {"partita_outbox_messages", "Messages that wait in the outbox, up to 100000, whoever delivers them.", post_messages},
     {"partita_outbox_dead_letters", "Dead letters in the outbox.", post_dead_letters},
+    {"partita_outbox_oldest_age_seconds", "How long ago the oldest message that waits was written; 0 when none waits.",
+     post_oldest_age},
+    CLIENT_REQUEST_METRICS,
 };
 
 static struct remote *remote;

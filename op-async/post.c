@@ -304,26 +304,29 @@ static enum op_err count(struct kv_txn *txn, void *arg)
 static void counted(enum op_err result, void *arg)
 {
     if (result != OP_OK)
-        *(struct outbox_counts *)arg = (struct outbox_counts){UINT64_MAX, UINT64_MAX};
+        *(struct outbox_counts *)arg = (struct outbox_counts){UINT64_MAX, UINT64_MAX, 0};
 }
 
-static struct outbox_counts counts_now(void)
-{
-    struct outbox_counts counts;
-    kv_run(server_kv(), KV_READ_ONLY, count, counted, &counts);
-    return counts;
-}
+static struct outbox_counts counts; /* as the metric that comes first found them */
 
 bool post_messages(uint64_t *ret)
 {
-    *ret = counts_now().waiting;
+    kv_run(server_kv(), KV_READ_ONLY, count, counted, &counts);
+    *ret = counts.waiting;
     return *ret != UINT64_MAX;
 }
 
 bool post_dead_letters(uint64_t *ret)
 {
-    *ret = counts_now().dead;
+    *ret = counts.dead;
     return *ret != UINT64_MAX;
+}
+
+bool post_oldest_age(uint64_t *ret)
+{
+    int64_t age_ms = counts.oldest_ms == 0 ? 0 : clock_now_ms() - counts.oldest_ms;
+    *ret = age_ms < 0 ? 0 : (uint64_t)age_ms / 1000;
+    return counts.waiting != UINT64_MAX;
 }
 
 /* --- start and stop --- */

@@ -32,6 +32,7 @@ must_check enum op_err post_start(const void *ctx, struct event_base *base, stru
  * at most. */
 void post_stop(struct post *post);
 
-/* For the table of what this server counts: messages that wait, and dead letters. */
+/* For the METRICS table: messages that wait; dead letters, and the age of the oldest message, as the first found them. */
 bool post_messages(uint64_t *ret);
 bool post_dead_letters(uint64_t *ret);
+bool post_oldest_age(uint64_t *ret);

@@ -10,6 +10,7 @@
 #include "logout.h"
 #include "par.h"
 #include "runtime/client_request.h"
+#include "runtime/key_metrics.h"
 #include "runtime/password_pool.h"
 #include "runtime/server.h"
 #include "sign_in.h"
@@ -89,12 +90,28 @@ static const struct route ROUTES[] = {
      "Ends all sessions but this one."},
 };
 
+static bool password_queue_length(uint64_t *ret)
+{
+    *ret = password_pool_length(auth.passwords);
+    return true;
+}
+
+static bool password_queue_limit(uint64_t *ret)
+{
+    *ret = password_pool_limit(auth.passwords);
+    return true;
+}
+
 static const struct metric METRICS[] = {
     {"partita_sign_ins_total", "Sign-ins with the right password."},
     {"partita_sign_ins_failed_total", "Wrong passwords and unknown names."},
     {"partita_sign_ins_throttled_total", "Sign-ins refused unlooked at, after too many wrong ones."},
     {"partita_user_codes_throttled_total", "Codes of devices refused unlooked at, after too many wrong ones."},
     {"partita_notices_lost_total", "Messages to people that the outbox did not take."},
+    {"partita_password_queue_length", "Passwords that are being hashed, or wait for it.", password_queue_length},
+    {"partita_password_queue_limit", "How many may be; more are asked to come back later.", password_queue_limit},
+    CLIENT_REQUEST_METRICS,
+    KEY_METRICS,
 };
 
 static void start_passwords(struct server *server)
@@ -158,6 +175,13 @@ static enum op_err start(struct server *server, const char **ret_why)
     return OP_OK;
 }
 
+/* What op-token signs, this server verifies: the hints of who is signed in. */
+static const char *not_ready(struct server *server)
+{
+    (void)server;
+    return keyring_not_ready(auth.keyring, (const enum jose_alg[]){JOSE_RS256}, 1);
+}
+
 static void stop(struct server *server)
 {
     (void)server;
@@ -175,6 +199,7 @@ int main(int argc, char **argv)
         SERVER_METRICS(METRICS),
         .start = start,
         .stop = stop,
+        .not_ready = not_ready,
         .not_found = view_not_found,
     };
     return server_run(&description, argc, argv);

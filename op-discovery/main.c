@@ -7,6 +7,7 @@
 #include "jwks.h"
 #include "keys.h"
 #include "metadata.h"
+#include "runtime/key_metrics.h"
 #include "runtime/registration.h"
 #include "runtime/server.h"
 
@@ -45,9 +46,17 @@ static const struct route ROUTES[] = {
      "The keys that verify tokens (RFC 7517)."},
 };
 
+static bool rotation_interval(uint64_t *ret)
+{
+    *ret = (uint64_t)discovery.rotation_interval;
+    return true;
+}
+
 static const struct metric METRICS[] = {
     {"partita_key_changes_total", "Signing keys made, made current, retired or removed."},
     {"partita_key_failures_total", "Attempts to do so that failed."},
+    {"partita_key_rotation_interval_seconds", "How long a key is to sign (rotation_interval).", rotation_interval},
+    KEY_METRICS,
 };
 
 static enum op_err start(struct server *server, const char **ret_why)

@@ -10,6 +10,7 @@
 #include "registration.h"
 #include "revoke.h"
 #include "runtime/client_request.h"
+#include "runtime/key_metrics.h"
 #include "runtime/registration.h"
 #include "runtime/server.h"
 
@@ -63,6 +64,8 @@ static const struct metric METRICS[] = {
     {"partita_tokens_revoked_total", "Tokens that a client ended at /revoke."},
     {"partita_clients_registered_total", "Clients registered at /register."},
     {"partita_administration_changes_total", "Changes made through /admin/v1."},
+    CLIENT_REQUEST_METRICS,
+    KEY_METRICS,
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -71,6 +74,14 @@ static enum op_err start(struct server *server, const char **ret_why)
     if (admin_is_on)
         admin_start(server);
     return client_request_start(server, ret_why);
+}
+
+/* The access tokens that it judges are signed with it. */
+static const char *not_ready(struct server *server)
+{
+    (void)server;
+    enum jose_alg alg = jose_alg_from_name(settings.access_token_alg);
+    return keyring_not_ready(management_process.keyring, &alg, 1);
 }
 
 int main(int argc, char **argv)
@@ -82,6 +93,7 @@ int main(int argc, char **argv)
         SERVER_STORES(STORES),
         SERVER_METRICS(METRICS),
         .start = start,
+        .not_ready = not_ready,
     };
     description.routes = admin_routes(ROUTES, sizeof ROUTES / sizeof *ROUTES, &description.route_count);
     return server_run(&description, argc, argv);

@@ -1,5 +1,6 @@
 /* op-token: the token endpoint. Codes, refresh tokens, device codes and client credentials in, tokens out. */
 #include "runtime/client_request.h"
+#include "runtime/key_metrics.h"
 #include "runtime/server.h"
 #include "token.h"
 
@@ -24,6 +25,8 @@ static const struct route ROUTES[] = {
 static const struct metric METRICS[] = {
     {"partita_codes_replayed_total", "Authorization codes used again, whose tokens were ended for it."},
     {"partita_refresh_tokens_replayed_total", "Refresh tokens used again too late, whose families were ended for it."},
+    CLIENT_REQUEST_METRICS,
+    KEY_METRICS,
 };
 
 static enum op_err start(struct server *server, const char **ret_why)
@@ -47,7 +50,8 @@ static enum op_err start(struct server *server, const char **ret_why)
 static const char *not_ready(struct server *server)
 {
     (void)server;
-    return keyring_ready(token_process.keyring, token_process.access_token_alg) ? NULL : "no signing key yet";
+    const enum jose_alg algs[] = {token_process.access_token_alg, JOSE_RS256};
+    return keyring_not_ready(token_process.keyring, algs, sizeof algs / sizeof *algs);
 }
 
 /* A token signed and verified, with the algorithms in use. */

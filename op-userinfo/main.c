@@ -1,4 +1,5 @@
 /* op-userinfo: claims about a person for whoever holds a live access token with the scope openid. */
+#include "runtime/key_metrics.h"
 #include "runtime/server.h"
 #include "userinfo.h"
 
@@ -11,6 +12,8 @@ static const struct route ROUTES[] = {
      "Claims about the person of an access token (OpenID Connect Core 1.0, section 5.3)."},
 };
 
+static const struct metric METRICS[] = {KEY_METRICS};
+
 static enum op_err start(struct server *server, const char **ret_why)
 {
     enum op_err err = scope_catalogue_make(server, settings.custom_scopes.items, settings.custom_scopes.count,
@@ -20,6 +23,14 @@ static enum op_err start(struct server *server, const char **ret_why)
     return err;
 }
 
+/* The access tokens that it judges are signed with it. */
+static const char *not_ready(struct server *server)
+{
+    (void)server;
+    enum jose_alg alg = jose_alg_from_name(settings.access_token_alg);
+    return keyring_not_ready(userinfo_process.keyring, &alg, 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct server_description description = {
@@ -27,7 +38,9 @@ int main(int argc, char **argv)
         .purpose = "The userinfo endpoint of Partita.",
         SERVER_STORES(STORES),
         SERVER_ROUTES(ROUTES),
+        SERVER_METRICS(METRICS),
         .start = start,
+        .not_ready = not_ready,
     };
     return server_run(&description, argc, argv);
 }

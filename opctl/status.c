@@ -95,7 +95,7 @@ static double rate(struct status *status, const char *instance, uint64_t request
     return found;
 }
 
-/* "ready", or "draining", "no signing key yet": what /.ready says after "not ready: ". */
+/* "ready", or "draining", "there is no signing key of ES256 yet": what /.ready says after "not ready: ". */
 static const char *state_of(const struct status *status, const char *socket)
 {
     static const char prefix[] = "not ready: ";

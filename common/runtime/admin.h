@@ -9,6 +9,7 @@ struct admin {
     size_t store_count;
     const struct http_server *http;
     const char *(*not_ready)(void); /* NULL when ready, else why not */
+    bool (*draining)(void);
     const char *(*self_test)(const void *ctx); /* NULL when all went well, else what did not; owned by ctx */
 };
 

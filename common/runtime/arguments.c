@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "runtime/admin.h"
+#include "runtime/measures.h"
 
 static const char DEFAULT_CONFIG[] = "/etc/partita/partita.conf";
 
@@ -82,13 +83,21 @@ static void add_routes(const void *ctx, struct buf *out, const struct server_des
     buf_add(out, "\n");
 }
 
+static void add_metric(struct buf *out, const struct metric *metric)
+{
+    buf_printf(out, "  %s\n      %s\n      %s%s%s\n", metric->name, metric->help, metric_kind_name(metric),
+               metric->labels == NULL ? "" : " by ", metric->labels == NULL ? "" : metric->labels);
+}
+
 static void add_metrics(struct buf *out, const struct server_description *d)
 {
-    if (d->metric_count == 0)
-        return;
-    buf_add(out, "Counts:\n");
+    buf_add(out, "Measures:\n");
+    for (size_t i = 0; i < MEASURES_COUNT; i++)
+        add_metric(out, &MEASURES[i]);
+    if (d->metric_count != 0)
+        buf_add(out, "\nMeasures of its own:\n");
     for (size_t i = 0; i < d->metric_count; i++)
-        buf_printf(out, "  %s\n      %s\n", d->metrics[i].name, d->metrics[i].help);
+        add_metric(out, &d->metrics[i]);
     buf_add(out, "\n");
 }
 

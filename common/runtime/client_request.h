@@ -44,6 +44,9 @@ extern struct client_request_settings client_request_settings;
      .help = "The time in which that many assertions are forgotten."},                                                 \
     OUTSIDE_CONF
 
+/* Rows for its METRICS table. */
+#define CLIENT_REQUEST_METRICS OUTSIDE_METRICS
+
 /* For the start hook. On failure *ret_why is one line (owned by server). */
 must_check enum op_err client_request_start(struct server *server, const char **ret_why);
 

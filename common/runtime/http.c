@@ -36,7 +36,7 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 static void pause_accepting(struct http_server *server)
 {
     struct timeval pause = http_milliseconds(ACCEPT_PAUSE_MS);
-    server->accept_failures++;
+    server->stats.accept_failures++;
     set_accepting(server, false);
     event_add(server->accept_again, &pause);
 }
@@ -71,9 +71,12 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     http_connection_new(server, fd, address);
+    server->stats.accepted++;
     server->full = server->connection_count >= server->limits.connections_max;
-    if (server->full)
+    if (server->full) {
+        server->stats.full++;
         set_accepting(server, false); /* until one ends; the kernel's queue holds the rest */
+    }
 }
 
 static void on_accept_error(struct evconnlistener *listener, void *arg)
@@ -185,12 +188,10 @@ void http_drain(struct http_server *server, void (*drained)(void *arg), void *ar
     http_ended(server);
 }
 
-unsigned http_connections(const struct http_server *server)
+struct http_stats http_stats(const struct http_server *server)
 {
-    return server->connection_count;
-}
-
-uint64_t http_accept_failures(const struct http_server *server)
-{
-    return server->accept_failures;
+    struct http_stats stats = server->stats;
+    stats.connections = server->connection_count;
+    stats.connections_max = server->limits.connections_max;
+    return stats;
 }

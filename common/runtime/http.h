@@ -103,6 +103,13 @@ must_check enum op_err http_listen_fd(struct http_server *server, int fd);
 /* Stops accepting; accepted connections are served on, each next reply says Connection: close, idle
  * ones are closed after drain_idle_ms. drained is called when none is left. */
 void http_drain(struct http_server *server, void (*drained)(void *arg), void *arg);
-unsigned http_connections(const struct http_server *server);
-/* How often accepting failed for want of descriptors or memory and was paused for 100 ms. */
-uint64_t http_accept_failures(const struct http_server *server);
+
+/* What monitoring wants to know. */
+struct http_stats {
+    unsigned connections, connections_max; /* open; how many may be */
+    unsigned requests;         /* whose head has been read, and whose reply has not been sent */
+    uint64_t accepted;         /* connections */
+    uint64_t full;             /* how often accepting was paused because there were connections_max */
+    uint64_t accept_failures;  /* and for 100 ms, for want of descriptors or memory */
+};
+struct http_stats http_stats(const struct http_server *server);

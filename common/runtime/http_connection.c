@@ -61,6 +61,7 @@ static struct http_exchange *exchange_new(struct http_connection *conn, struct h
     exchange->close = conn->parse.close;
     exchange->body_unread = http_parse_has_body(&conn->parse);
     LIST_INSERT_HEAD(&conn->server->exchanges, exchange, link);
+    conn->server->stats.requests++;
     conn->exchange = exchange;
     req->connection = exchange;
     return exchange;
@@ -69,6 +70,7 @@ static struct http_exchange *exchange_new(struct http_connection *conn, struct h
 static void exchange_end(struct http_exchange *exchange)
 {
     LIST_REMOVE(exchange, link);
+    exchange->server->stats.requests--;
     if (exchange->conn != NULL)
         exchange->conn->exchange = NULL;
     http_ended(exchange->server);

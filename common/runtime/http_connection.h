@@ -24,12 +24,12 @@ struct http_server {
     unsigned connection_count;
     LIST_HEAD(, http_exchange) exchanges; /* requests whose head was read and whose reply is not yet sent */
     struct buf head;                      /* of the reply being sent */
+    struct http_stats stats;              /* but for its connections */
     bool draining;
 
     /* http.c only. */
     struct evconnlistener *listeners[HTTP_LISTENERS_MAX];
     size_t listener_count;
-    uint64_t accept_failures;
     bool full;                  /* as many connections as may be: not accepting */
     struct event *accept_again; /* pending: not accepting, for want of descriptors */
     void (*drained)(void *arg);

@@ -4,11 +4,6 @@
 
 #include "base/buf.h"
 
-/* Upper bounds in microseconds. */
-static const int64_t BUCKETS[] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
-                                  2500000};
-enum { BUCKET_COUNT = sizeof BUCKETS / sizeof *BUCKETS };
-
 struct requests {
     const char *endpoint;
     int status;
@@ -16,24 +11,29 @@ struct requests {
     uint64_t count;
 };
 
-struct latency {
+struct duration {
     const char *endpoint;
-    uint64_t buckets[BUCKET_COUNT + 1];
-    uint64_t microseconds;
-    uint64_t count;
+    struct histogram histogram;
 };
 
 struct counter {
     const char *name;
-    const char *help; /* NULL: never declared */
-    bool (*gauge)(uint64_t *ret);
     uint64_t value;
 };
 
+struct metric_samples {
+    const struct metric *metric;
+    struct buf *out;
+    bool some;
+};
+
 static struct requests *requests;
-static struct latency *latencies;
+static struct duration *durations;
 static struct counter *counters;
-static size_t requests_count, latencies_count, counters_count;
+static const struct metric **declared;
+static size_t requests_count, durations_count, counters_count, declared_count;
+
+/* --- counting --- */
 
 static struct requests *requests_of(const char *endpoint, int status, const char *error)
 {
@@ -46,26 +46,20 @@ static struct requests *requests_of(const char *endpoint, int status, const char
     return &requests[requests_count++];
 }
 
-static struct latency *latency_of(const char *endpoint)
+static struct histogram *duration_of(const char *endpoint)
 {
-    for (size_t i = 0; i < latencies_count; i++)
-        if (strcmp(latencies[i].endpoint, endpoint) == 0)
-            return &latencies[i];
-    latencies = mem_grow(NULL, latencies, struct latency, latencies_count + 1);
-    latencies[latencies_count] = (struct latency){.endpoint = endpoint};
-    return &latencies[latencies_count++];
+    for (size_t i = 0; i < durations_count; i++)
+        if (strcmp(durations[i].endpoint, endpoint) == 0)
+            return &durations[i].histogram;
+    durations = mem_grow(NULL, durations, struct duration, durations_count + 1);
+    durations[durations_count] = (struct duration){endpoint, histogram_make(&HISTOGRAM_TIMES)};
+    return &durations[durations_count++].histogram;
 }
 
 void metrics_request(const char *endpoint, int status, const char *error, int64_t microseconds)
 {
     requests_of(endpoint, status, error == NULL ? "" : error)->count++;
-    struct latency *latency = latency_of(endpoint);
-    size_t bucket = 0;
-    while (bucket < BUCKET_COUNT && microseconds > BUCKETS[bucket])
-        bucket++;
-    latency->buckets[bucket]++;
-    latency->microseconds += (uint64_t)(microseconds < 0 ? 0 : microseconds);
-    latency->count++;
+    histogram_add(duration_of(endpoint), microseconds < 0 ? 0 : (uint64_t)microseconds);
 }
 
 static struct counter *counter_of(const char *name)
@@ -78,72 +72,134 @@ static struct counter *counter_of(const char *name)
     return &counters[counters_count++];
 }
 
-void metrics_declare(const struct metric *table, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct counter *counter = counter_of(table[i].name);
-        counter->help = table[i].help;
-        counter->gauge = table[i].value;
-    }
-}
-
 void metrics_count(const char *name, uint64_t by)
 {
     counter_of(name)->value += by;
 }
 
-static void add_latency(struct buf *out, const struct latency *l)
+/* --- the text --- */
+
+const char *metric_kind_name(const struct metric *metric)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < BUCKET_COUNT; i++) {
-        sum += l->buckets[i];
-        buf_printf(out, "partita_request_duration_seconds_bucket{endpoint=\"%s\",le=\"%g\"} %llu\n", l->endpoint,
-                   (double)BUCKETS[i] / 1e6, (unsigned long long)sum);
-    }
-    buf_printf(out, "partita_request_duration_seconds_bucket{endpoint=\"%s\",le=\"+Inf\"} %llu\n", l->endpoint,
-               (unsigned long long)l->count);
-    buf_printf(out, "partita_request_duration_seconds_sum{endpoint=\"%s\"} %.6f\n", l->endpoint,
-               (double)l->microseconds / 1e6);
-    buf_printf(out, "partita_request_duration_seconds_count{endpoint=\"%s\"} %llu\n", l->endpoint,
-               (unsigned long long)l->count);
+    static const char *const NAMES[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+    return NAMES[metric->value != NULL ? METRIC_GAUGE : metric->kind];
 }
 
-static void add_counter(struct buf *out, const struct counter *counter)
+const struct metric *metric_of(const struct metric_samples *to)
 {
-    uint64_t value = counter->value;
-    if (counter->gauge != NULL && !counter->gauge(&value))
+    return to->metric;
+}
+
+/* The first sample brings the metric's heading. */
+static struct buf *next_sample(struct metric_samples *to)
+{
+    const struct metric *metric = to->metric;
+    if (!to->some)
+        buf_printf(to->out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
+                   metric_kind_name(metric));
+    to->some = true;
+    return to->out;
+}
+
+static void add_labels(struct buf *out, const char *labels)
+{
+    if (*labels != '\0')
+        buf_printf(out, "{%s}", labels);
+}
+
+void metric_add(struct metric_samples *to, const char *labels, uint64_t value)
+{
+    struct buf *out = next_sample(to);
+    buf_add(out, to->metric->name);
+    add_labels(out, labels);
+    buf_printf(out, " %llu\n", (unsigned long long)value);
+}
+
+void metric_add_microseconds(struct metric_samples *to, const char *labels, uint64_t microseconds)
+{
+    struct buf *out = next_sample(to);
+    buf_add(out, to->metric->name);
+    add_labels(out, labels);
+    buf_printf(out, " %.6f\n", (double)microseconds / 1e6);
+}
+
+void metric_add_histogram(struct metric_samples *to, const char *labels, const struct histogram *histogram)
+{
+    struct buf *out = next_sample(to);
+    const struct histogram_scale *scale = histogram->scale;
+    const char *name = to->metric->name, *comma = *labels == '\0' ? "" : ",";
+    uint64_t below = 0;
+    for (size_t i = 0; i < scale->count; i++) {
+        below += histogram->counts[i];
+        buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", name, labels, comma,
+                   (double)scale->bounds[i] / (double)scale->divisor, (unsigned long long)below);
+    }
+    buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n%s_sum", name, labels, comma,
+               (unsigned long long)histogram->count, name);
+    add_labels(out, labels);
+    if (scale->divisor == 1)
+        buf_printf(out, " %llu\n%s_count", (unsigned long long)histogram->sum, name);
+    else
+        buf_printf(out, " %.6f\n%s_count", (double)histogram->sum / (double)scale->divisor, name);
+    add_labels(out, labels);
+    buf_printf(out, " %llu\n", (unsigned long long)histogram->count);
+}
+
+void metrics_add_requests(struct metric_samples *to)
+{
+    for (size_t i = 0; i < requests_count; i++) {
+        char *labels = mem_printf(to->out->ctx, "endpoint=\"%s\",status=\"%d\",error=\"%s\"", requests[i].endpoint,
+                                  requests[i].status, requests[i].error);
+        metric_add(to, labels, requests[i].count);
+    }
+}
+
+void metrics_add_durations(struct metric_samples *to)
+{
+    for (size_t i = 0; i < durations_count; i++)
+        metric_add_histogram(to, mem_printf(to->out->ctx, "endpoint=\"%s\"", durations[i].endpoint),
+                             &durations[i].histogram);
+}
+
+static void add_metric(struct buf *out, const struct metric *metric)
+{
+    struct metric_samples to = {metric, out, false};
+    uint64_t value;
+    if (metric->samples != NULL)
+        metric->samples(&to);
+    else if (metric->value == NULL)
+        metric_add(&to, "", counter_of(metric->name)->value);
+    else if (metric->value(&value))
+        metric_add(&to, "", value);
+}
+
+void metrics_declare(const struct metric *table, size_t count)
+{
+    if (count == 0)
         return;
-    if (counter->help != NULL)
-        buf_printf(out, "# HELP %s %s\n", counter->name, counter->help);
-    buf_printf(out, "# TYPE %s %s\n%s %llu\n", counter->name, counter->gauge == NULL ? "counter" : "gauge",
-               counter->name, (unsigned long long)value);
+    declared = mem_grow(NULL, declared, const struct metric *, declared_count + count);
+    for (size_t i = 0; i < count; i++)
+        declared[declared_count++] = &table[i];
 }
 
 char *metrics_text(const void *ctx)
 {
     struct buf out = buf_make(ctx);
-    if (requests_count != 0)
-        buf_add(&out, "# HELP partita_requests_total Requests answered.\n# TYPE partita_requests_total counter\n");
-    for (size_t i = 0; i < requests_count; i++)
-        buf_printf(&out, "partita_requests_total{endpoint=\"%s\",status=\"%d\",error=\"%s\"} %llu\n",
-                   requests[i].endpoint, requests[i].status, requests[i].error, (unsigned long long)requests[i].count);
-    if (latencies_count != 0)
-        buf_add(&out, "# HELP partita_request_duration_seconds From a request's first byte to its reply.\n"
-                      "# TYPE partita_request_duration_seconds histogram\n");
-    for (size_t i = 0; i < latencies_count; i++)
-        add_latency(&out, &latencies[i]);
-    for (size_t i = 0; i < counters_count; i++)
-        add_counter(&out, &counters[i]);
+    for (size_t i = 0; i < declared_count; i++)
+        add_metric(&out, declared[i]);
     return buf_string(&out);
 }
 
 void metrics_reset(void)
 {
     talloc_free(requests);
-    talloc_free(latencies);
+    talloc_free(durations);
     talloc_free(counters);
+    talloc_free(declared);
     requests = NULL;
-    latencies = NULL;
+    durations = NULL;
     counters = NULL;
-    requests_count = latencies_count = counters_count = 0;
+    declared = NULL;
+    requests_count = durations_count = counters_count = declared_count = 0;
 }

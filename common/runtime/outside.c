@@ -140,6 +140,15 @@ static void wait_for_bell(struct question *question)
     question->is_waiting = true;
 }
 
+bool outside_waiting(uint64_t *ret)
+{
+    const struct question *question;
+    *ret = 0;
+    LIST_FOREACH(question, &waiting, link)
+        ++*ret;
+    return true;
+}
+
 /* --- wishing --- */
 
 /* Who asks anew while that is being done already waits for the same answer; else a few times a minute only, or

@@ -18,6 +18,10 @@ extern struct outside_settings outside_settings;
      .help = "How long a request waits for a document that op-async fetches (a client's jwks_uri) before it is asked " \
              "to come back."}
 
+/* Row for the METRICS table. */
+#define OUTSIDE_METRICS {"partita_documents_waiting", "Requests that wait for a document from outside.", outside_waiting}
+bool outside_waiting(uint64_t *ret);
+
 /* For the start hook. On failure *ret_why is one line (owned by server). */
 must_check enum op_err outside_start(struct server *server, const char **ret_why);
 

@@ -216,6 +216,16 @@ static char *secret_copy(const void *ctx, const char *s)
     return s == NULL ? NULL : mem_secret(mem_strdup(ctx, s));
 }
 
+unsigned password_pool_length(const struct password_pool *pool)
+{
+    return pool->tasks;
+}
+
+unsigned password_pool_limit(const struct password_pool *pool)
+{
+    return pool->tasks_max;
+}
+
 bool password_pool_full(const struct password_pool *pool)
 {
     return pool->tasks >= pool->tasks_max;

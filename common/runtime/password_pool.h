@@ -28,5 +28,8 @@ struct password_job {
  * is not called. Never blocks. */
 must_check enum op_err password_pool_run(struct password_pool *pool, const struct password_job *job,
                                          password_done *done, void *arg);
+/* How many are queued or being hashed, and how many may be. */
+unsigned password_pool_length(const struct password_pool *pool);
+unsigned password_pool_limit(const struct password_pool *pool);
 /* True when a job would be refused now. */
 bool password_pool_full(const struct password_pool *pool);

@@ -36,6 +36,7 @@ struct server {
     size_t bound; /* how many of arguments.listen are ours */
     bool draining;
     bool failed; /* after its start */
+    void *lost; /* owns what lost_store said last */
     char *told; /* the reason systemd and the log were told last; NULL: ready */
     bool told_once;
     unsigned ticks;
@@ -168,12 +169,31 @@ enum op_err server_password(struct server *server, const char *name, size_t max,
 
 /* --- readiness --- */
 
+static bool draining(void)
+{
+    return the_server->draining;
+}
+
+/* NULL, or which environment is not what it was when it was opened. */
+static const char *lost_store(struct server *server)
+{
+    const struct server_description *d = server->description;
+    const char *why = NULL;
+    talloc_free(server->lost);
+    server->lost = talloc_new(server);
+    for (size_t i = 0; i < d->store_count && why == NULL; i++)
+        if (kv_look(server->kv, d->stores[i].env, server->lost, &why) == OP_OK)
+            why = NULL;
+    return why;
+}
+
 static const char *not_ready(void)
 {
-    if (the_server->draining)
+    if (draining())
         return "draining";
+    const char *why = lost_store(the_server);
     const struct server_description *d = the_server->description;
-    return d->not_ready == NULL ? NULL : d->not_ready(the_server);
+    return why != NULL || d->not_ready == NULL ? why : d->not_ready(the_server);
 }
 
 /* What a new version must be able to do before an old one is stopped. Owned by ctx. */
@@ -246,7 +266,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     }
     server->draining = true;
     sd_notify(0, "STOPPING=1\nSTATUS=draining");
-    const char *connections = mem_printf(server, "%u", http_connections(server->http));
+    const char *connections = mem_printf(server, "%u", http_stats(server->http).connections);
     log_event(LOG_LEVEL_INFO, "draining", NULL, NULL, "connections", connections, NULL);
     http_drain(server->http, on_drained, server);
 }
@@ -337,7 +357,7 @@ static void make_http(struct server *server)
     struct http_hooks hooks = {route_head, route_request, on_finished, on_breach, &server->table};
     server->http = http_new(server, server->base, &limits, &hooks, settings.trusted_proxies.items,
                             settings.trusted_proxies.count);
-    struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready, self_test};
+    struct admin admin = {server->kv, d->stores, d->store_count, server->http, not_ready, draining, self_test};
     admin_setup(&admin);
     metrics_declare(d->metrics, d->metric_count);
 }

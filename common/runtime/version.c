@@ -39,11 +39,17 @@ static int look_at_program(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
+char *version_build(const void *ctx)
+{
+    struct buf build = buf_make(ctx);
+    dl_iterate_phdr(look_at_program, &build);
+    return buf_string(&build);
+}
+
 char *version_text(const void *ctx, const char *program)
 {
-    struct buf out = buf_make(ctx), build = buf_make(ctx);
-    dl_iterate_phdr(look_at_program, &build);
+    struct buf out = buf_make(ctx);
     buf_printf(&out, "%s %s\nfollows %s\n", program, PARTITA_VERSION, *PARTITA_FOLLOWS == '\0' ? "none" : PARTITA_FOLLOWS);
-    buf_printf(&out, "build %s\nrecords %d\n", buf_string(&build), RECORDS_FORMAT);
+    buf_printf(&out, "build %s\nrecords %d\n", version_build(ctx), RECORDS_FORMAT);
     return buf_string(&out);
 }

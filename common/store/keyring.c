@@ -62,6 +62,44 @@ enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningK
     return repository_list(txn, &REPOSITORY_SIGNING_KEYS, all, all, KEYS_MAX, ctx, ret, ret_count);
 }
 
+static bool is_in_state(const Rec__SigningKey *record, const char *state)
+{
+    return record->state != NULL && strcmp(record->state, state) == 0;
+}
+
+static struct signing_key_age *age_of(struct signing_key_age *ages, size_t *count, enum jose_alg alg)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (ages[i].alg == alg)
+            return &ages[i];
+    ages[*count] = (struct signing_key_age){.alg = alg};
+    return &ages[(*count)++];
+}
+
+enum op_err signing_keys_ages(struct kv_txn *txn, const void *ctx, struct signing_key_age **ret, size_t *ret_count)
+{
+    Rec__SigningKey **records;
+    size_t record_count, count = 0;
+    enum op_err err = signing_keys_list(txn, ctx, &records, &record_count);
+    if (err != OP_OK)
+        return err;
+    struct signing_key_age *ages = mem_array(ctx, struct signing_key_age, record_count);
+    for (size_t i = 0; i < record_count; i++) {
+        bool is_current = is_in_state(records[i], "current"), is_next = is_in_state(records[i], "next");
+        enum jose_alg alg = jose_alg_from_name(records[i]->alg);
+        if (!(is_current || is_next) || alg == JOSE_ALG_NONE)
+            continue;
+        struct signing_key_age *age = age_of(ages, &count, alg);
+        if (is_current && (!age->has_current || records[i]->current_at > age->current_at))
+            age->current_at = records[i]->current_at;
+        age->has_current = age->has_current || is_current;
+        age->has_next = age->has_next || is_next;
+    }
+    *ret = ages;
+    *ret_count = count;
+    return OP_OK;
+}
+
 enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__PrivateKey **ret)
 {
     return repository_get(txn, &REPOSITORY_PRIVATE_KEYS, bytes_of(kid), ctx, ret);
@@ -117,6 +155,7 @@ struct keyring {
     struct ring_key *keys;
     size_t count;
     uint64_t jwks_seen, keys_seen;
+    char *missing; /* what keyring_not_ready said last */
 };
 
 struct keyring *keyring_new(const void *ctx, struct kv *kv, const uint8_t *seal_key)
@@ -141,11 +180,6 @@ struct reading {
     enum op_err result;
 };
 
-static bool is_current(const Rec__SigningKey *record)
-{
-    return record->state != NULL && strcmp(record->state, "current") == 0;
-}
-
 static enum op_err read_keys(struct kv_txn *txn, void *arg)
 {
     struct reading *reading = arg;
@@ -162,7 +196,7 @@ static enum op_err read_keys(struct kv_txn *txn, void *arg)
         return err;
     reading->sealed = mem_array(reading->ctx, Rec__PrivateKey *, reading->count);
     for (size_t i = 0; i < reading->count; i++) {
-        if (is_current(reading->records[i]))
+        if (is_in_state(reading->records[i], "current"))
             err = private_keys_get(txn, reading->ctx, reading->records[i]->kid, &reading->sealed[i]);
         if (err == OP_FULL || err == OP_BUSY)
             return err;
@@ -206,7 +240,7 @@ static bool parse_key(const struct keyring *ring, const void *ctx, const Rec__Si
                       const Rec__PrivateKey *sealed, struct ring_key *ret)
 {
     enum jose_alg alg = jose_alg_from_name(record->alg);
-    struct ring_key key = {.is_current = is_current(record), .current_at = record->current_at};
+    struct ring_key key = {.is_current = is_in_state(record, "current"), .current_at = record->current_at};
     if (record->kid == NULL || record->jwk == NULL ||
         jose_key_from_jwk(ctx, bytes_of(record->jwk), alg, &key.public) != OP_OK)
         return false;
@@ -270,6 +304,18 @@ bool keyring_ready(struct keyring *ring, enum jose_alg alg)
 {
     const struct ring_key *key = refresh(ring) == OP_OK ? current_key(ring, alg) : NULL;
     return key != NULL && key->private != NULL;
+}
+
+const char *keyring_not_ready(struct keyring *ring, const enum jose_alg *algs, size_t count)
+{
+    TALLOC_FREE(ring->missing);
+    bool is_read = refresh(ring) == OP_OK;
+    for (size_t i = 0; i < count && ring->missing == NULL; i++) {
+        const struct ring_key *key = is_read ? current_key(ring, algs[i]) : NULL;
+        if (key == NULL || (ring->seal_key != NULL && key->private == NULL))
+            ring->missing = mem_printf(ring, "there is no signing key of %s yet", jose_alg_name(algs[i]));
+    }
+    return ring->missing;
 }
 
 static const struct ring_key *key_named(const struct keyring *ring, const char *kid)

@@ -13,6 +13,14 @@ must_check enum op_err signing_keys_delete(struct kv_txn *txn, const char *kid);
 /* All of them, published or not, at most 64. One that cannot be read has its kid and needs only. */
 must_check enum op_err signing_keys_list(struct kv_txn *txn, const void *ctx, Rec__SigningKey ***ret,
                                          size_t *ret_count);
+/* What monitoring wants to know of each algorithm that there are keys of, current or next; owned by ctx. */
+struct signing_key_age {
+    enum jose_alg alg;
+    bool has_current, has_next;
+    int64_t current_at; /* since when the newest current one has been so */
+};
+must_check enum op_err signing_keys_ages(struct kv_txn *txn, const void *ctx, struct signing_key_age **ret,
+                                         size_t *ret_count);
 must_check enum op_err private_keys_get(struct kv_txn *txn, const void *ctx, const char *kid, Rec__PrivateKey **ret);
 /* OP_EXISTS. Comes before the public half, so that whoever sees that can sign. */
 must_check enum op_err private_keys_insert(struct kv_txn *txn, const Rec__PrivateKey *key);
@@ -39,6 +47,9 @@ must_check enum op_err keyring_sign(struct keyring *ring, const void *ctx, enum 
                                     const json_t *claims, char **ret_token);
 /* True when a current key of alg can sign now. */
 bool keyring_ready(struct keyring *ring, enum jose_alg alg);
+/* NULL when there is a current key of each of these algorithms which can sign now, or verify where the process only
+ * does that; else what is missing, owned by ring until the next call. */
+const char *keyring_not_ready(struct keyring *ring, const enum jose_alg *algs, size_t count);
 
 /* Verifies a token that we issued: kid must name a key of ours, published or not, and typ must be
  * the one given (case-insensitive; NULL: absent or "JWT"). Claims owned by ctx.

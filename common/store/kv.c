@@ -342,17 +342,40 @@ static int count_reader(const char *line, void *arg)
     return 0;
 }
 
-enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_stats *stats)
+/* Pages of one of the two trees that an environment has: the entries, and LMDB's list of free pages. */
+static int pages_of_tree(MDB_txn *txn, MDB_dbi tree, uint64_t *sum)
 {
-    MDB_txn *txn;
-    MDB_envinfo info;
     MDB_stat stat;
-    size_t unused = 0;
-    unsigned lines = 0;
+    int code = mdb_stat(txn, tree, &stat);
+    if (code == MDB_SUCCESS)
+        *sum += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    return code;
+}
+
+/* What is in neither tree, nor one of the two pages that say where they begin, is free: nothing need be counted. */
+static int used_pages(struct kv_database *db, struct kv_snapshots *snapshots, uint64_t *ret)
+{
+    enum { META_PAGES = 2, FREE_LIST = 0 };
+    MDB_txn *txn;
+    uint64_t used = META_PAGES;
     int code = kv_lmdb_snapshot(snapshots, db->env, &txn);
     if (code == MDB_SUCCESS)
-        code = kv_lmdb_free_pages(txn, SIZE_MAX, SIZE_MAX, &unused);
+        code = pages_of_tree(txn, db->main, &used);
+    if (code == MDB_SUCCESS)
+        code = pages_of_tree(txn, FREE_LIST, &used);
     kv_snapshots_end(snapshots);
+    if (code == MDB_SUCCESS)
+        *ret = used;
+    return code;
+}
+
+enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snapshots, struct kv_stats *stats)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    uint64_t used = 0;
+    unsigned lines = 0;
+    int code = used_pages(db, snapshots, &used);
     if (code == MDB_SUCCESS)
         code = mdb_env_info(db->lmdb, &info);
     if (code == MDB_SUCCESS)
@@ -361,10 +384,32 @@ enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snaps
         return kv_lmdb_err(db->dir, code);
     mdb_reader_list(db->lmdb, count_reader, &lines);
     stats->readers = lines > 0 ? lines - 1 : 0; /* the first line is a heading, or says that there are none */
+    stats->readers_max = READERS_MAX;
     stats->map_bytes = info.me_mapsize;
-    size_t used = info.me_last_pgno + 1;
-    stats->used_bytes = (used > unused ? used - unused : 0) * stat.ms_psize;
+    uint64_t pages = info.me_last_pgno + 1; /* never fewer than a moment ago */
+    stats->size_bytes = pages * stat.ms_psize;
+    stats->used_pages = used;
+    stats->free_pages = pages > used ? pages - used : 0;
+    stats->used_bytes = used * stat.ms_psize;
     return OP_OK;
+}
+
+enum op_err kv_database_look(struct kv_database *db, struct kv_snapshots *snapshots, const void *ctx,
+                             const char **ret_why)
+{
+    MDB_txn *txn;
+    const struct kv_file *gone = !kv_file_is_there(&db->data) ? &db->data : !kv_file_is_there(&db->lock) ? &db->lock : NULL;
+    if (gone != NULL) {
+        *ret_why = mem_printf(ctx, "the environment %s is lost: %s was removed or replaced", kv_env_name(db->env),
+                              gone->path);
+        return OP_BROKEN;
+    }
+    int code = kv_lmdb_snapshot(snapshots, db->env, &txn);
+    kv_snapshots_end(snapshots);
+    if (code == MDB_SUCCESS)
+        return OP_OK;
+    *ret_why = mem_printf(ctx, "the environment %s cannot be read: %s", kv_env_name(db->env), mdb_strerror(code));
+    return OP_BROKEN;
 }
 
 unsigned kv_database_clear_readers(struct kv_database *db)

@@ -6,6 +6,7 @@
  * parent, commits once, and only then reports: group commit. A reply that leaves after `done` is
  * covered by a commit on disk (durable environments; volatile ones live on a tmpfs). */
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/mem.h"
 
 enum kv_env {
@@ -96,12 +97,24 @@ must_check enum op_err kv_watch(struct kv *kv, enum kv_env env, kv_bell *callbac
 
 /* What monitoring wants to know of one environment. */
 struct kv_stats {
-    uint64_t map_bytes, used_bytes;
-    uint64_t commits, works, full_errors; /* this process's; works: those that were committed */
-    uint64_t queue_length, readers;       /* readers: slots in use, of all processes */
+    uint64_t map_bytes, size_bytes;   /* how large it can grow; how large it has grown: pages in use and free ones */
+    uint64_t used_bytes, used_pages, free_pages;
+    uint64_t readers, readers_max;    /* slots in use, of all processes */
+    bool writes;                      /* open for writing; else all below is 0 */
+    /* This process's: */
+    uint64_t queue_length, queue_max; /* writes that wait */
+    uint64_t commits, works;          /* works: those that were committed */
+    uint64_t full_errors, busy_errors, failed_commits;
+    bool is_full, is_broken, is_tampered; /* as the alarms say */
+    struct histogram batch_sizes;     /* works of one commit */
+    struct histogram commit_us;       /* how long a commit took */
 };
-/* OP_ABSENT: env is not open. */
+/* OP_ABSENT: env is not open. Takes microseconds, however large the environment is. */
 must_check enum op_err kv_stats(struct kv *kv, enum kv_env env, struct kv_stats *ret);
+
+/* Whether the environment is still what this process opened: its files are in their place, and it can be read.
+ * *ret_why: one line that names it, owned by ctx. OP_ABSENT: it is not open; OP_BROKEN. Never blocks. */
+must_check enum op_err kv_look(struct kv *kv, enum kv_env env, const void *ctx, const char **ret_why);
 
 /* Clears dead readers of all open environments; returns how many. kv does so itself when it opens,
  * every minute and when the table is full. */

@@ -185,10 +185,19 @@ enum op_err kv_stats(struct kv *kv, enum kv_env env, struct kv_stats *ret)
     enum op_err err = kv_database_stats(kv->databases[env], kv->snapshots, &stats);
     if (err != OP_OK)
         return err;
-    if (kv->writers[env] != NULL)
+    stats.writes = kv->writers[env] != NULL;
+    if (stats.writes)
         kv_writer_stats(kv->writers[env], &stats);
     *ret = stats;
     return OP_OK;
+}
+
+enum op_err kv_look(struct kv *kv, enum kv_env env, const void *ctx, const char **ret_why)
+{
+    if (env < KV_ENV_COUNT && kv->databases[env] != NULL)
+        return kv_database_look(kv->databases[env], kv->snapshots, ctx, ret_why);
+    *ret_why = mem_printf(ctx, "the environment is not open");
+    return OP_ABSENT;
 }
 
 unsigned kv_clear_dead_readers(struct kv *kv)

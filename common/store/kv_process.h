@@ -10,9 +10,12 @@ struct kv_snapshots;
  * owned by ctx. Closed with ctx, after every snapshot of it was freed. Blocks. */
 must_check enum op_err kv_database_open(const void *ctx, const char *dir, enum kv_env env, bool write,
                                         struct kv_database **ret, const char **ret_why);
-/* map_bytes, used_bytes and readers. */
+/* What is of the environment, not of its writer. */
 must_check enum op_err kv_database_stats(struct kv_database *db, struct kv_snapshots *snapshots,
                                          struct kv_stats *stats);
+/* As kv_look. */
+must_check enum op_err kv_database_look(struct kv_database *db, struct kv_snapshots *snapshots, const void *ctx,
+                                        const char **ret_why);
 /* Returns how many. */
 unsigned kv_database_clear_readers(struct kv_database *db);
 

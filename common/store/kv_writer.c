@@ -42,7 +42,8 @@ struct kv_writer {
     pthread_cond_t queued, finished;
     struct queue waiting, reports;
     bool stopping;
-    uint64_t commits, works, full_errors;
+    uint64_t commits, works, full_errors, busy_errors, failed_commits;
+    struct histogram batch_sizes, commit_us;
     enum op_err trouble; /* OP_OK, OP_FULL, OP_BROKEN: what the operator was told, or is to be */
     bool trouble_is_new, tampered;
     int64_t full_at;
@@ -78,6 +79,7 @@ static struct job *queue_take(struct queue *queue)
 static void finish(struct kv_writer *writer, struct job *job, enum op_err result)
 {
     job->result = result;
+    writer->busy_errors += result == OP_BUSY;
     if (job->waits) {
         job->finished = true;
         pthread_cond_broadcast(&writer->finished);
@@ -131,6 +133,19 @@ static void judge(struct kv_writer *writer, enum op_err result, bool nearly_full
     }
 }
 
+/* With the lock held. */
+static void count_commit(struct kv_writer *writer, enum op_err err, unsigned works, int64_t us)
+{
+    histogram_add(&writer->commit_us, (uint64_t)us);
+    if (err != OP_OK) {
+        writer->failed_commits++;
+        return;
+    }
+    writer->commits++;
+    writer->works += works;
+    histogram_add(&writer->batch_sizes, works);
+}
+
 /* Runs jobs in one transaction. Their results stand once it is committed. */
 static enum op_err run_batch(struct kv_writer *writer, struct kv_batch *batch, struct queue *jobs)
 {
@@ -141,14 +156,13 @@ static enum op_err run_batch(struct kv_writer *writer, struct kv_batch *batch, s
         rings = rings || one_rings;
         kept += job->result == OP_OK;
     }
+    int64_t began = clock_monotonic_us();
     enum op_err err = kv_batch_commit(batch);
+    int64_t took = clock_monotonic_us() - began;
     if (err == OP_OK && rings)
         kv_bell_ring(writer->bell);
     pthread_mutex_lock(&writer->lock);
-    if (err == OP_OK) {
-        writer->commits++;
-        writer->works += kept;
-    }
+    count_commit(writer, err, kept, took);
     judge(writer, err != OP_OK ? err : batch->refused, batch->nearly_full);
     pthread_mutex_unlock(&writer->lock);
     return err;
@@ -267,6 +281,8 @@ static void writer_init(struct kv_writer *writer, struct kv_database *db, struct
     writer->queue_max = config->queue_max;
     writer->wait_ms = config->wait_ms;
     writer->full_at = -QUIET_US;
+    writer->batch_sizes = histogram_make(&HISTOGRAM_SIZES);
+    writer->commit_us = histogram_make(&HISTOGRAM_TIMES);
     queue_init(&writer->waiting);
     queue_init(&writer->reports);
     pthread_mutex_init(&writer->lock, NULL);
@@ -417,6 +433,14 @@ void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats)
     stats->commits = writer->commits;
     stats->works = writer->works;
     stats->full_errors = writer->full_errors;
+    stats->busy_errors = writer->busy_errors;
+    stats->failed_commits = writer->failed_commits;
     stats->queue_length = writer->waiting.length;
+    stats->queue_max = writer->queue_max;
+    stats->is_full = writer->trouble == OP_FULL;
+    stats->is_broken = writer->trouble == OP_BROKEN;
+    stats->is_tampered = writer->tampered;
+    stats->batch_sizes = writer->batch_sizes;
+    stats->commit_us = writer->commit_us;
     pthread_mutex_unlock(&writer->lock);
 }

@@ -32,7 +32,7 @@ int64_t kv_writer_expire(struct kv_writer *writer, int64_t now_us);
 bool kv_writer_deliver(struct kv_writer *writer);
 /* Something new to tell the operator: a line, to be freed by the caller, and *ret_what. NULL: nothing. */
 char *kv_writer_alarm(struct kv_writer *writer, enum op_err *ret_what);
-/* commits, works, full_errors and queue_length. */
+/* What is of the writer: queue_length and all that follows. */
 void kv_writer_stats(struct kv_writer *writer, struct kv_stats *stats);
 
 /* --- transactions (kv_batch.c), called from the writer's thread --- */

@@ -355,11 +355,22 @@ enum op_err outbox_drop(struct kv_txn *txn, struct bytes id)
 
 /* --- how many --- */
 
+/* The id in the line begins with the time of writing. */
+static bool each_waiting(struct bytes key, struct bytes value, void *arg)
+{
+    (void)value;
+    struct outbox_counts *counts = arg;
+    int64_t written_ms = key.len == DUE_KEY_LEN ? (int64_t)num_get_be64(key.data + TIME_LEN) : 0;
+    if (counts->waiting++ == 0 || written_ms < counts->oldest_ms)
+        counts->oldest_ms = written_ms;
+    return true;
+}
+
 enum op_err outbox_count(struct kv_txn *txn, struct outbox_counts *ret)
 {
     struct outbox_counts counts = {0};
     struct bytes all = bytes_of(NULL);
-    enum op_err err = kv_scan(txn, &TABLE_DUE_MESSAGES, all, all, OUTBOX_COUNT_MAX, each_counted, &counts.waiting);
+    enum op_err err = kv_scan(txn, &TABLE_DUE_MESSAGES, all, all, OUTBOX_COUNT_MAX, each_waiting, &counts);
     if (err == OP_OK)
         err = kv_scan(txn, &TABLE_DEAD_LETTERS, all, all, OUTBOX_COUNT_MAX, each_counted, &counts.dead);
     if (err == OP_OK)

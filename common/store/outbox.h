@@ -64,6 +64,7 @@ bool outbox_is_claimed(const Rec__Message *message, int64_t now_ms);
 
 struct outbox_counts {
     uint64_t waiting, dead;
+    int64_t oldest_ms; /* when the oldest that waits was written; 0: none does */
 };
 /* Counted up to OUTBOX_COUNT_MAX each. */
 enum { OUTBOX_COUNT_MAX = 100000 };

@@ -72,8 +72,8 @@ static void reply_seen(struct http_request *req)
 static void reply_special(struct http_request *req)
 {
     if (strcmp(req->path, "/stats") == 0) {
-        char *body = mem_printf(req, "connections=%u breach=%d finished=%u failures=%d ", http_connections(server),
-                                last_breach, finished, (int)http_accept_failures(server));
+        char *body = mem_printf(req, "connections=%u breach=%d finished=%u failures=%d ", http_stats(server).connections,
+                                last_breach, finished, (int)http_stats(server).accept_failures);
         http_reply(req, 200, "text/plain", bytes_of(body));
     } else if (strcmp(req->path, "/ids") == 0) {
         char *body = mem_printf(req, "<%s> <%s> <%s>", req->client_address, req->request_id,

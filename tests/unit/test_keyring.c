@@ -266,6 +266,9 @@ static void only_a_current_key_signs(void **state)
     move_to(f, &one, "current");
     assert_true(keyring_ready(f->ring, JOSE_ES256));
     assert_false(keyring_ready(f->ring, JOSE_EDDSA));
+    const enum jose_alg both[] = {JOSE_ES256, JOSE_EDDSA};
+    assert_null(keyring_not_ready(f->ring, both, 1));
+    assert_string_equal(keyring_not_ready(f->ring, both, 2), "there is no signing key of EdDSA yet");
     assert_int_equal(sign(f, JOSE_EDDSA, NULL, &token), OP_ABSENT);
     assert_string_equal(signing_kid(f, JOSE_ES256), jose_key_kid(one.key));
     move_to(f, &one, "retired");
@@ -410,6 +413,9 @@ static void without_a_seal_key_it_only_verifies(void **state)
     assert_int_equal(sign(f, JOSE_ES256, NULL, &token), OP_OK);
     assert_int_equal(keyring_verify(verifier, f, token, NULL, &claims), OP_OK);
     assert_false(keyring_ready(verifier, JOSE_ES256));
+    const enum jose_alg both[] = {JOSE_ES256, JOSE_EDDSA};
+    assert_null(keyring_not_ready(verifier, both, 1));
+    assert_string_equal(keyring_not_ready(verifier, both, 2), "there is no signing key of EdDSA yet");
     assert_int_equal(keyring_sign(verifier, f, JOSE_ES256, NULL, some_claims(f), &none), OP_BROKEN);
     assert_null(none);
 }

@@ -46,6 +46,8 @@ static void tampered_writer(const struct store_home *home, int in, int out)
     kv_dispatch(kv);
     HOLDS(alarms.broken == 1 && alarms.other == 0);
     HOLDS(strstr(alarms.line, "/tokens/lock.mdb") != NULL);
+    struct kv_stats stats;
+    HOLDS(kv_stats(kv, KV_TOKENS, &stats) == OP_OK && stats.is_tampered && stats.is_broken && !stats.is_full);
     say(out);
     hear(in); /* repaired: it does not trust it again */
     HOLDS(kv_run_wait(kv, KV_TOKENS, put_work, &(struct one){&NUMBERS, 99, NULL}) == OP_BROKEN);

@@ -27,6 +27,8 @@ static void one_failure_does_not_spoil_its_neighbours(void **state)
     assert_int_equal(kv_stats(f->kv, KV_CODES, &stats), OP_OK);
     assert_int_equal(stats.works, COUNT - (COUNT + 2) / 3);
     assert_true(stats.commits >= 1 && stats.commits < COUNT); /* they shared commits */
+    assert_true(stats.batch_sizes.count == stats.commits && stats.batch_sizes.sum == stats.works);
+    assert_true(stats.commit_us.count == stats.commits && stats.failed_commits == 0 && stats.busy_errors == 0);
 }
 
 static void a_full_queue_is_busy(void **state)
@@ -44,6 +46,8 @@ static void a_full_queue_is_busy(void **state)
     struct kv_stats stats;
     assert_int_equal(kv_stats(f->kv, KV_CODES, &stats), OP_OK);
     assert_int_equal(stats.queue_length, 3);
+    assert_int_equal(stats.queue_max, 3);
+    assert_int_equal(stats.busy_errors, 2);
     assert_int_equal(done, 0);
     loop_until(f->kv, &done, 2);
     assert_int_equal(done, 2); /* those that did not fit are told at once */

@@ -50,7 +50,8 @@ static int64_t next_ms(struct script *script, struct kv_txn *txn, int64_t now_ms
 static bool counts_are(struct kv_txn *txn, uint64_t waiting, uint64_t dead)
 {
     struct outbox_counts counts;
-    return outbox_count(txn, &counts) == OP_OK && counts.waiting == waiting && counts.dead == dead;
+    return outbox_count(txn, &counts) == OP_OK && counts.waiting == waiting && counts.dead == dead &&
+           (counts.oldest_ms > 0) == (waiting > 0);
 }
 
 static enum op_err claim(struct script *script, struct kv_txn *txn, const char *who, int64_t now_ms)
@@ -192,6 +193,8 @@ static enum op_err many(struct kv_txn *txn, void *arg)
     for (int i = 0; i < MANY; i++)
         CHECK(outbox_insert(txn, new_mail(script->ctx, mem_printf(script->ctx, "%d", i)), NOW + i, NOW + MANY - i) == OP_OK);
     CHECK(counts_are(txn, MANY, 0) && due_count(script, txn, NOW + MANY) == MANY);
+    struct outbox_counts counts;
+    CHECK(outbox_count(txn, &counts) == OP_OK && counts.oldest_ms == NOW); /* which is due last */
     struct outbox_page page = {0};
     CHECK(outbox_due(txn, script->ctx, NOW + MANY, 2, &page) == OP_OK && page.count == 2 && page.place.len > 0);
     CHECK(page.messages[0]->due_ms == NOW + 1 && page.messages[1]->due_ms == NOW + 2); /* longest due first */
