@@ -70,10 +70,17 @@ json_t *operate_family_json(const void *ctx, const Rec__Family *family, int64_t 
 
 /* --- going through them --- */
 
-static bool is_wanted(const Rec__Family *family, const struct operate_families_filter *filter)
+/* Whose it is can be told whatever the record needs. */
+static bool is_wanted(struct kv_txn *txn, const void *ctx, const Rec__Family *family,
+                      const struct operate_families_filter *filter)
 {
+    Rec__Family *any;
+    if (filter->client_id == NULL)
+        return true;
+    if (family->needs > RECORDS_FORMAT && families_get_any(txn, ctx, id_of(family), &any) == OP_OK)
+        family = any;
     const char *client_id = family->grant == NULL ? NULL : family->grant->client_id;
-    return filter->client_id == NULL || (client_id != NULL && strcmp(client_id, filter->client_id) == 0);
+    return client_id != NULL && strcmp(client_id, filter->client_id) == 0;
 }
 
 struct walk {
@@ -125,7 +132,7 @@ enum op_err operate_families_list(struct kv_txn *txn, const void *ctx, const str
         size_t count, i;
         err = walk_on(txn, ctx, &walk, &families, &count);
         for (i = 0; err == OP_OK && i < count && json_array_size(listing.items) < limit; i++) {
-            if (is_wanted(families[i], filter))
+            if (is_wanted(txn, ctx, families[i], filter))
                 json_array_append(listing.items, operate_family_json(ctx, families[i], kv_now(txn)));
             walk.after = id_of(families[i]);
         }
@@ -173,7 +180,7 @@ enum op_err operate_families_revoke_all(struct kv_txn *txn, const void *ctx,
         err = walk_on(txn, ctx, &walk, &families, &count);
         for (size_t i = 0; err == OP_OK && i < count; i++) {
             walk.after = id_of(families[i]);
-            if (!is_wanted(families[i], filter) || families[i]->dead)
+            if (families[i]->dead || !is_wanted(txn, ctx, families[i], filter))
                 continue;
             err = families_kill(txn, walk.after, reason);
             json_append_string(revoked, operate_family_name(ctx, families[i]));

@@ -87,6 +87,16 @@ enum op_err families_get_any(struct kv_txn *txn, const void *ctx, struct bytes f
     return repository_get_any(txn, &REPOSITORY_FAMILIES, family_id, ctx, ret);
 }
 
+/* What cannot be read was listed with its key alone. */
+static void tell_deaths(struct kv_txn *txn, const void *ctx, Rec__Family **families, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        Rec__Family *death;
+        if (families[i]->needs > RECORDS_FORMAT && get_death(txn, ctx, id_of(families[i]), &death) == OP_OK)
+            families[i] = death;
+    }
+}
+
 enum op_err families_insert(struct kv_txn *txn, Rec__Family *family)
 {
     settle_needs(family);
@@ -132,12 +142,18 @@ enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char
 enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id, struct bytes after,
                                   size_t limit, Rec__Family ***ret, size_t *ret_count)
 {
-    return repository_list_owned(txn, &REPOSITORY_FAMILIES, &TABLE_USER_FAMILIES, user_id, after, limit, ctx, ret,
-                                 ret_count);
+    enum op_err err = repository_list_owned(txn, &REPOSITORY_FAMILIES, &TABLE_USER_FAMILIES, user_id, after, limit, ctx,
+                                            ret, ret_count);
+    if (err == OP_OK)
+        tell_deaths(txn, ctx, *ret, *ret_count);
+    return err;
 }
 
 enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit, Rec__Family ***ret,
                           size_t *ret_count)
 {
-    return repository_list(txn, &REPOSITORY_FAMILIES, bytes_of(NULL), after, limit, ctx, ret, ret_count);
+    enum op_err err = repository_list(txn, &REPOSITORY_FAMILIES, bytes_of(NULL), after, limit, ctx, ret, ret_count);
+    if (err == OP_OK)
+        tell_deaths(txn, ctx, *ret, *ret_count);
+    return err;
 }

@@ -20,7 +20,8 @@ must_check enum op_err families_update(struct kv_txn *txn, Rec__Family *family);
 /* Marks it dead; one that is absent is inserted dead. The mark lives at least 24 h (no access token
  * lives longer). Works whatever the record's needs. */
 must_check enum op_err families_kill(struct kv_txn *txn, struct bytes family_id, const char *reason);
-/* Those after the family_id `after` (empty: from the start), dead ones too. One that cannot be read is listed with its family_id only, and a needs above RECORDS_FORMAT. */
+/* Those after the family_id `after` (empty: from the start), dead ones too. One that cannot be read is listed with its
+ * family_id only, what families_get tells of its death, and a needs above RECORDS_FORMAT. */
 must_check enum op_err families_list_of_user(struct kv_txn *txn, const void *ctx, const char *user_id,
                                              struct bytes after, size_t limit, Rec__Family ***ret, size_t *ret_count);
 must_check enum op_err families_list(struct kv_txn *txn, const void *ctx, struct bytes after, size_t limit,

@@ -5,7 +5,7 @@
 
 enum { FAMILIES = 600, FAR = 30 * 86400 }; /* more than are read at once */
 
-/* Every third is of client b, every second of alice, the first is dead. */
+/* Every third is of client b, every second of alice, the first is dead; every fifth needs a newer version. */
 static enum op_err insert(struct kv_txn *txn, void *arg)
 {
     struct script *script = arg;
@@ -17,6 +17,8 @@ static enum op_err insert(struct kv_txn *txn, void *arg)
         family->grant = records_new(family, &rec__grant__descriptor);
         family->grant->user_id = mem_strdup(family, i % 2 == 0 ? "alice" : "bob");
         family->grant->client_id = mem_strdup(family, i % 3 == 0 ? "b" : "a");
+        family->has_needs = i % 5 == 0;
+        family->needs = family->has_needs ? RECORDS_FORMAT + 1 : 0;
         family->has_idle_expires_at = family->has_expires_at = true;
         family->idle_expires_at = kv_now(txn) + (i == 1 ? -1 : FAR);
         family->expires_at = kv_now(txn) + FAR;
@@ -69,7 +71,7 @@ static enum op_err revoke_some(struct kv_txn *txn, void *arg)
 {
     static const char ONE[] = "AAEAAAAAAAAAAAAAAAAAAA", TWO[] = "AAIAAAAAAAAAAAAAAAAAAA", GONE[] = "_____________________w";
     struct script *script = arg;
-    const struct operate_families_filter bobs = {.user_id = "bob"};
+    const struct operate_families_filter bobs = {.user_id = "bob"}, clients = {.client_id = "b"};
     const char *next;
     json_t *revoked, *shown;
     CHECK(strcmp(state_of(txn, script->ctx, ONE), "expired") == 0);
@@ -83,6 +85,8 @@ static enum op_err revoke_some(struct kv_txn *txn, void *arg)
     CHECK(strcmp(state_of(txn, script->ctx, ONE), "dead") == 0 && strcmp(state_of(txn, script->ctx, TWO), "alive") == 0);
     CHECK(operate_families_revoke_all(txn, script->ctx, &bobs, "gone", NULL, &revoked, &next) == OP_OK);
     CHECK(json_array_size(revoked) == 0);
+    CHECK(operate_families_revoke_all(txn, script->ctx, &clients, "gone", NULL, &revoked, &next) == OP_OK);
+    CHECK(json_array_size(revoked) == FAMILIES / 6 - 1); /* of alice; one was dead from the start */
     return OP_OK;
 }
 

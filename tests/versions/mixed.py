@@ -23,7 +23,8 @@ import machine
 import servers
 from servers import SERVERS
 
-# Passwords that cost little; nothing ends because a machine is slow; and no connection is worth waiting for (nginx keeps none).
+# Passwords that cost little; nothing ends because a machine is slow; no connection is worth waiting for (nginx keeps none); mail
+# is tried once and stays.
 CONF = """[all]
 issuer = {issuer}
 state_dir = {state}
@@ -35,9 +36,12 @@ code_lifetime = 10min
 access_token_lifetime = 2h
 device_code_lifetime = 1h
 balancer_keepalive = 0s
+mail_server = smtp://127.0.0.1:9
+mail_from = partita@example.org
 [op-async]
 device_client_requests = 100000
 device_address_requests = 100000
+outbox_retry_first = 1d
 """
 PATIENCE = 60
 

@@ -58,9 +58,19 @@ def present(build):
     return Version(re.search(r"\bversion: '([^']+)'", read("meson.build"))[1], ROOT, os.path.abspath(build))
 
 
+def is_before(version):
+    """Whether the release before this tree is older than that one: what came with it is new to it."""
+    return rank(named()[0]) < rank(version)
+
+
+def named():
+    """The release before this tree and its commit."""
+    return newest_before(present(".").name, read("releases"))
+
+
 def older():
     """The release before this tree; builds it when it is not yet there. Raises Missing."""
-    name, commit = newest_before(present(".").name, read("releases"))
+    name, commit = named()
     place = os.path.join(WORK, name)
     os.makedirs(place, exist_ok=True)
     version = Version(name, os.path.join(place, "source"), os.path.join(place, "build"))
@@ -76,9 +86,9 @@ def older():
 
 
 def check_out(name, commit, target):
-    known = subprocess.run(["git", "-C", ROOT, "cat-file", "-e", commit + "^{commit}"], capture_output=True, check=False)
+    known = subprocess.run(["git", "-C", ROOT, "cat-file", "-e", commit + "^{commit}"], capture_output=True, text=True, check=False)
     if known.returncode != 0:
-        raise Missing(f"the commit of {name} is not in this clone: git fetch --unshallow, or git fetch origin {commit}")
+        raise Missing(f"the commit of {name} cannot be read here ({known.stderr.strip()}); in a shallow clone: git fetch --unshallow")
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
     with subprocess.Popen(["git", "-C", ROOT, "archive", commit], stdout=subprocess.PIPE) as archive:

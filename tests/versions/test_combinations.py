@@ -4,6 +4,7 @@ import pytest
 import requests
 from authlib.jose import JsonWebKey, jwt
 
+from asking import is_active, is_dead, is_good, refreshed, revoke
 from mixed import SERVERS
 from person import Page, Person, answer_of, request_for, sign_in, token_request
 from pushing import pushed
@@ -85,39 +86,10 @@ def journey(mixed):
     return Journey(mixed)
 
 
-def userinfo(mixed, tokens):
-    return requests.get(mixed.issuer + "/userinfo", headers={"Authorization": "Bearer " + tokens["access_token"]}, timeout=30)
-
-
-def introspect(mixed, token):
-    client = mixed.info["client"]
-    answer = requests.post(mixed.issuer + "/introspect", data={"token": token}, auth=(client["client_id"], client["client_secret"]), timeout=30)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def is_good(mixed, tokens):
-    """The access token, everywhere."""
-    claims = userinfo(mixed, tokens)
-    assert claims.status_code == 200 and claims.json()["sub"], claims.text
-    return claims.json()
-
-
-def refresh(mixed, client, tokens):
-    return token_request(mixed, client, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
-
-
-def refreshed(mixed, client, tokens):
-    answer = refresh(mixed, client, tokens)
-    assert answer.status_code == 200, answer.text
-    is_good(mixed, answer.json())
-    return answer.json()
-
-
 def redeem(journey, code, verifier):
     answer = token_request(journey.mixed, journey.client, verifier, grant_type="authorization_code", code=code, redirect_uri=CALLBACK)
     assert answer.status_code == 200, answer.text
-    assert introspect(journey.mixed, answer.json()["access_token"])["active"]
+    assert is_active(journey.mixed, answer.json()["access_token"])
     is_good(journey.mixed, answer.json())
 
 
@@ -139,7 +111,7 @@ def test_sign_in(mixed, combination):
     jwt.decode(tokens["access_token"], keys).validate()
     assert is_good(mixed, tokens)["sub"] == id_token["sub"]
     for name in ("access_token", "refresh_token"):
-        assert introspect(mixed, tokens[name])["active"] is True, name
+        assert is_active(mixed, tokens[name]), name
     assert refreshed(mixed, client, tokens)["access_token"] != tokens["access_token"]
 
 
@@ -176,16 +148,12 @@ def test_revocation(mixed, combination, journey):
     """Of tokens from the combination before, by either of them; what was revoked before stays so."""
     tokens, kind = journey.next_to_revoke, ("access_token", "refresh_token")[len(journey.revoked) % 2]
     is_good(mixed, tokens)
-    assert introspect(mixed, tokens["access_token"])["active"] and introspect(mixed, tokens["refresh_token"])["active"]
-    answer = requests.post(mixed.issuer + "/revoke", data={"token": tokens[kind]}, timeout=30,
-                           auth=(journey.client["client_id"], journey.client["client_secret"]))
+    assert is_active(mixed, tokens["access_token"]) and is_active(mixed, tokens["refresh_token"])
+    answer = revoke(mixed, tokens[kind])
     assert (answer.status_code, answer.content) == (200, b"")
     journey.revoked.append(tokens)
     for dead in journey.revoked[-2:]:
-        assert introspect(mixed, dead["access_token"]) == {"active": False} == introspect(mixed, dead["refresh_token"])
-        assert userinfo(mixed, dead).status_code == 401
-        answer = refresh(mixed, journey.client, dead)
-        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        is_dead(mixed, journey.client, dead)
     journey.next_to_revoke = journey.tokens()
 
 
