@@ -2,6 +2,7 @@
 
 #include "operator/operate_families.h"
 #include "operator/operate_flow.h"
+#include "protocol/client_metadata.h"
 #include "runtime/server.h"
 
 static const char *const STATES[] = {"alive", "expired", "dead", "unreadable", NULL};
@@ -22,6 +23,8 @@ static const struct admin_member MEMBERS[] = {
     {"offline", ADMIN_BOOL, ADMIN_ANSWER | ADMIN_ALWAYS, 0, NULL, "It outlives its session (offline_access)."},
     {"created_at", ADMIN_TIME, ADMIN_ANSWER, 0, NULL, "When its first tokens were given."},
     {"last_used", ADMIN_TIME, ADMIN_ANSWER, 0, NULL, "When a refresh token of it was last used, roughly."},
+    {"idle_lifetime", ADMIN_NUMBER, ADMIN_ANSWER, CLIENT_LIFETIME_MAX, NULL,
+     "Seconds that it lives unused, where its client had a refresh_token_idle_lifetime when it was granted."},
     {"idle_expires_at", ADMIN_TIME, ADMIN_ANSWER, 0, NULL, "When it ends if none is used until then."},
     {"expires_at", ADMIN_TIME, ADMIN_ANSWER, 0, NULL, "When it ends at the latest."},
     {"generation", ADMIN_NUMBER, ADMIN_ANSWER, INT64_MAX, NULL, "How many times its refresh token was replaced."},

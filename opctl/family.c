@@ -128,8 +128,8 @@ static const struct cli_option LIST_OPTIONS[] = {
     {"user", "NAME", false, "only those of this user", NULL},
     {"client", "CLIENT_ID", false, "only those of this client", NULL},
 };
-static const struct kv_store LIST_STORES[] = {{KV_TOKENS, false}, {KV_USERS, false}};
-static const struct kv_store SHOW_STORES[] = {{KV_TOKENS, false}};
+static const struct kv_store LIST_STORES[] = {{KV_TOKENS, false}, {KV_USERS, false}, {KV_CLIENTS, false}};
+static const struct kv_store SHOW_STORES[] = {{KV_TOKENS, false}, {KV_CLIENTS, false}};
 static const struct kv_store REVOKE_STORES[] = {{KV_TOKENS, true}, {KV_USERS, false}};
 
 const struct cli_command FAMILY_COMMANDS[] = {

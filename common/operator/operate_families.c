@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "protocol/family.h"
 #include "protocol/scope.h"
+#include "store/clients.h"
 #include "store/families.h"
 
 enum { CHUNK = 256, LOOKED_AT_MAX = 4096 };
@@ -29,13 +31,13 @@ char *operate_family_name(const void *ctx, const Rec__Family *family)
 
 /* --- what is shown --- */
 
-static const char *state_of(const Rec__Family *family, int64_t now)
+static const char *state_of(const Rec__Family *family, const Rec__Client *client, int64_t now)
 {
     if (family->dead)
         return "dead";
     if (family->needs > RECORDS_FORMAT)
         return "unreadable";
-    return family->idle_expires_at <= now || family->expires_at <= now ? "expired" : "alive";
+    return family_end(family, client) <= now ? "expired" : "alive";
 }
 
 static void set_grant(const void *ctx, json_t *object, const Rec__Grant *grant)
@@ -49,11 +51,12 @@ static void set_grant(const void *ctx, json_t *object, const Rec__Grant *grant)
     json_set_time(object, "granted_at", grant->granted_at);
 }
 
-json_t *operate_family_json(const void *ctx, const Rec__Family *family, int64_t now)
+json_t *operate_family_json(const void *ctx, const Rec__Family *family, const Rec__Client *client, int64_t now)
 {
+    struct family_ends ends = family_ends(family, client);
     json_t *object = json_make_object(ctx);
     json_set_string(object, "family", operate_family_name(ctx, family));
-    json_set_string(object, "state", state_of(family, now));
+    json_set_string(object, "state", state_of(family, client, now));
     json_set_string(object, "dead_reason", family->dead_reason);
     json_set_time(object, "dead_at", family->dead_at);
     if (family->grant != NULL)
@@ -61,11 +64,22 @@ json_t *operate_family_json(const void *ctx, const Rec__Family *family, int64_t 
     json_set_bool(object, "offline", family->offline);
     json_set_time(object, "created_at", family->created_at);
     json_set_time(object, "last_used", family->last_used);
-    json_set_time(object, "idle_expires_at", family->idle_expires_at);
-    json_set_time(object, "expires_at", family->expires_at);
+    if (family->has_idle_lifetime)
+        json_set_int(object, "idle_lifetime", family->idle_lifetime);
+    json_set_time(object, "idle_expires_at", ends.idle);
+    json_set_time(object, "expires_at", ends.whole);
     if (family->n_generations > 0)
         json_set_int(object, "generation", family->generations[family->n_generations - 1]->generation);
     return object;
+}
+
+static json_t *shown(struct kv_txn *txn, const void *ctx, const Rec__Family *family)
+{
+    Rec__Client *client = NULL;
+    if (family->grant != NULL && family->grant->client_id != NULL &&
+        clients_get(txn, ctx, family->grant->client_id, &client) != OP_OK)
+        client = NULL;
+    return operate_family_json(ctx, family, client, kv_now(txn));
 }
 
 /* --- going through them --- */
@@ -133,7 +147,7 @@ enum op_err operate_families_list(struct kv_txn *txn, const void *ctx, const str
         err = walk_on(txn, ctx, &walk, &families, &count);
         for (i = 0; err == OP_OK && i < count && json_array_size(listing.items) < limit; i++) {
             if (is_wanted(txn, ctx, families[i], filter))
-                json_array_append(listing.items, operate_family_json(ctx, families[i], kv_now(txn)));
+                json_array_append(listing.items, shown(txn, ctx, families[i]));
             walk.after = id_of(families[i]);
         }
         if (err == OP_OK && i < count)
@@ -156,7 +170,7 @@ enum op_err operate_families_show(struct kv_txn *txn, const void *ctx, const cha
     if (err == OP_OK)
         err = families_get(txn, ctx, id, &record);
     if (err == OP_OK)
-        *ret = operate_family_json(ctx, record, kv_now(txn));
+        *ret = shown(txn, ctx, record);
     return err;
 }
 

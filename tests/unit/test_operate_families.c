@@ -1,3 +1,4 @@
+#include "rows.h"
 #include "store_script.h"
 
 #include "operator/operate_families.h"
@@ -90,14 +91,85 @@ static enum op_err revoke_some(struct kv_txn *txn, void *arg)
     return OP_OK;
 }
 
+/* One that a newer version must read is nobody's to the eye, and is revoked with those of its client or user. */
+static enum op_err revoke_newer(struct kv_txn *txn, void *arg)
+{
+    static const uint8_t ids[2][FAMILY_ID_LEN] = {{255, 1}, {255, 2}};
+    struct script *script = arg;
+    const struct operate_families_filter of_c = {.client_id = "c"};
+    const char *next;
+    json_t *revoked;
+    for (size_t i = 0; i < 2; i++) {
+        Rec__Family *family = records_new(script->ctx, &rec__family__descriptor);
+        family->has_needs = family->has_family_id = true;
+        family->needs = RECORDS_FORMAT + 1;
+        family->family_id = script_bytes(family, ids[i], FAMILY_ID_LEN);
+        family->grant = records_new(family, &rec__grant__descriptor);
+        family->grant->client_id = mem_strdup(family, i == 0 ? "c" : "d");
+        CHECK(families_insert(txn, family) == OP_OK);
+    }
+    CHECK(count_all(txn, script->ctx, NULL, "c", 100) == 0);
+    CHECK(operate_families_revoke_all(txn, script->ctx, &of_c, "gone", NULL, &revoked, &next) == OP_OK);
+    CHECK(json_array_size(revoked) == 1 && strcmp(state_of(txn, script->ctx, "_wEAAAAAAAAAAAAAAAAAAA"), "dead") == 0);
+    CHECK(operate_families_revoke_all(txn, script->ctx, &of_c, "gone", NULL, &revoked, &next) == OP_OK);
+    CHECK(json_array_size(revoked) == 0); /* it is dead, and d's is not c's */
+    return OP_OK;
+}
+
+/* What the servers go by is what is shown. */
+static void ends_are_those_of_today(void **state)
+{
+    (void)state;
+    void *ctx = mem_root("test");
+    static uint8_t id[FAMILY_ID_LEN] = {1};
+    Rec__Client client = REC__CLIENT__INIT;
+    Rec__Family family = REC__FAMILY__INIT;
+    family.family_id = (ProtobufCBinaryData){sizeof id, id};
+    family.has_idle_lifetime = true;
+    family.idle_lifetime = 3600;
+    family.created_at = family.last_used = 1000000000;
+    family.idle_expires_at = family.last_used + 3600;
+    family.expires_at = family.created_at + 86400;
+    client.has_refresh_token_idle_lifetime = client.has_refresh_token_lifetime = true;
+    client.refresh_token_idle_lifetime = 60;
+    client.refresh_token_lifetime = 600;
+    json_t *granted = operate_family_json(ctx, &family, NULL, family.last_used + 60);
+    json_t *today = operate_family_json(ctx, &family, &client, family.last_used + 60);
+    assert_string_equal(json_string_value(json_object_get(granted, "state")), "alive");
+    assert_string_equal(json_string_value(json_object_get(granted, "idle_expires_at")), "2001-09-09T02:46:40Z");
+    assert_string_equal(json_string_value(json_object_get(granted, "expires_at")), "2001-09-10T01:46:40Z");
+    assert_string_equal(json_string_value(json_object_get(today, "state")), "expired");
+    assert_string_equal(json_string_value(json_object_get(today, "idle_expires_at")), "2001-09-09T01:47:40Z");
+    assert_string_equal(json_string_value(json_object_get(today, "expires_at")), "2001-09-09T01:56:40Z");
+    assert_int_equal(json_integer_value(json_object_get(today, "idle_lifetime")), 3600);
+    talloc_free(ctx);
+}
+
 static void families_are_listed_and_revoked(void **state)
 {
     (void)state;
-    RUN(KV_TOKENS, insert, list, revoke_some);
+    static const struct kv_store stores[] = {{KV_TOKENS, true}, {KV_CLIENTS, false}};
+    static kv_work *const works[] = {insert, list, revoke_some, revoke_newer};
+    struct script script = {.ctx = mem_root("script")};
+    struct store_home home;
+    store_home_make(&home, stores, COUNT(stores), 1 << 20);
+    struct kv *kv = store_home_open(&home, script.ctx, stores, COUNT(stores));
+    enum op_err err = OP_OK;
+    for (size_t i = 0; i < COUNT(works) && err == OP_OK; i++)
+        err = kv_run_wait(kv, KV_TOKENS, works[i], &script);
+    talloc_free(kv);
+    store_home_remove(&home);
+    if (script.failed_line != 0)
+        fail_msg("line %d: %s", script.failed_line, script.failed);
+    assert_int_equal(err, OP_OK);
+    talloc_free(script.ctx);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(families_are_listed_and_revoked)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_are_listed_and_revoked),
+        cmocka_unit_test(ends_are_those_of_today),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
