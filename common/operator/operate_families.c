@@ -84,17 +84,18 @@ static json_t *shown(struct kv_txn *txn, const void *ctx, const Rec__Family *fam
 
 /* --- going through them --- */
 
-/* Whose it is can be told whatever the record needs. */
-static bool is_wanted(struct kv_txn *txn, const void *ctx, const Rec__Family *family,
-                      const struct operate_families_filter *filter)
+/* Whose it is and whether it is dead can be told whatever the record needs. */
+static const Rec__Family *whole_of(struct kv_txn *txn, const void *ctx, const Rec__Family *listed)
 {
     Rec__Family *any;
-    if (filter->client_id == NULL)
-        return true;
-    if (family->needs > RECORDS_FORMAT && families_get_any(txn, ctx, id_of(family), &any) == OP_OK)
-        family = any;
-    const char *client_id = family->grant == NULL ? NULL : family->grant->client_id;
-    return client_id != NULL && strcmp(client_id, filter->client_id) == 0;
+    bool newer = listed->needs > RECORDS_FORMAT && families_get_any(txn, ctx, id_of(listed), &any) == OP_OK;
+    return newer ? any : listed;
+}
+
+static bool is_wanted(const Rec__Family *whole, const struct operate_families_filter *filter)
+{
+    const char *client_id = whole->grant == NULL ? NULL : whole->grant->client_id;
+    return filter->client_id == NULL || (client_id != NULL && strcmp(client_id, filter->client_id) == 0);
 }
 
 struct walk {
@@ -146,7 +147,7 @@ enum op_err operate_families_list(struct kv_txn *txn, const void *ctx, const str
         size_t count, i;
         err = walk_on(txn, ctx, &walk, &families, &count);
         for (i = 0; err == OP_OK && i < count && json_array_size(listing.items) < limit; i++) {
-            if (is_wanted(txn, ctx, families[i], filter))
+            if (is_wanted(whole_of(txn, ctx, families[i]), filter))
                 json_array_append(listing.items, shown(txn, ctx, families[i]));
             walk.after = id_of(families[i]);
         }
@@ -194,7 +195,8 @@ enum op_err operate_families_revoke_all(struct kv_txn *txn, const void *ctx,
         err = walk_on(txn, ctx, &walk, &families, &count);
         for (size_t i = 0; err == OP_OK && i < count; i++) {
             walk.after = id_of(families[i]);
-            if (families[i]->dead || !is_wanted(txn, ctx, families[i], filter))
+            const Rec__Family *whole = whole_of(txn, ctx, families[i]);
+            if (whole->dead || !is_wanted(whole, filter))
                 continue;
             err = families_kill(txn, walk.after, reason);
             json_append_string(revoked, operate_family_name(ctx, families[i]));

@@ -64,6 +64,23 @@ def test_a_client_is_added_shown_changed_and_removed(partita, desk):
     assert desk.get(path).status_code == 404 and client["client_id"] not in [c["client_id"] for c in partita.opctl("client", "list")]
 
 
+def test_lifetimes_of_one_client(partita, desk):
+    client = new_client(desk, refresh_token_idle_lifetime=3600, refresh_token_lifetime=86400)
+    own = {"refresh_token_idle_lifetime": 3600, "refresh_token_lifetime": 86400}
+    shown = desk.get(client["path"]).json()
+    assert {name: shown[name] for name in own} == own and shown == partita.opctl("client", "show", client["client_id"])
+    assert [one for one in desk.all("/clients?limit=200") if one["client_id"] == client["client_id"]] == [shown]
+    changed = desk.change(client["path"], {"refresh_token_idle_lifetime": 60, "refresh_token_lifetime": 0}).json()
+    assert changed["refresh_token_idle_lifetime"] == 60 and "refresh_token_lifetime" not in changed
+    assert "refresh_token_idle_lifetime" not in desk.change(client["path"], {"refresh_token_idle_lifetime": None}).json()
+    whole = {"refresh_token_idle_lifetime": 30 * 86400, "refresh_token_lifetime": 365 * 86400}
+    assert whole.items() <= desk.change(client["path"], whole).json().items(), "as long as the house's"
+    for name, most in whole.items():
+        answer = desk.call("PATCH", client["path"], {name: most + 1}, headers={"If-Match": "*"})
+        assert (answer.status_code, answer.json()["member"]) == (400, name)
+    desk.remove(client["path"])
+
+
 def test_a_method_that_changes_brings_a_secret_and_takes_it_away(desk):
     client = new_client(desk, token_endpoint_auth_method="none")
     assert "client_secret" not in client
@@ -204,6 +221,13 @@ REFUSED_CLIENTS = [
     ({"client_name": "A", "redirect_uris": [BACK], "logo_uri": "data:image/png;base64,"}, "logo_uri"),
     ({"client_name": "A", "redirect_uris": [BACK], "default_max_age": -1}, "default_max_age"),
     ({"client_name": "A", "redirect_uris": [BACK], "default_max_age": 1.5}, "default_max_age"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_lifetime": "1h"}, "refresh_token_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_lifetime": -1}, "refresh_token_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_lifetime": 0.5}, "refresh_token_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_lifetime": 2**63 - 1}, "refresh_token_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_idle_lifetime": [60]}, "refresh_token_idle_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_idle_lifetime": True}, "refresh_token_idle_lifetime"),
+    ({"client_name": "A", "redirect_uris": [BACK], "refresh_token_idle_lifetime": 30 * 86400 + 1}, "refresh_token_idle_lifetime"),
     ({"client_name": "A", "redirect_uris": [BACK], "first_party": "yes"}, "first_party"),
     ({"client_name": "A", "redirect_uris": [BACK], "resources": ["api"]}, "resources"),
     ({"client_name": "A", "redirect_uris": [BACK], "audiences": [""]}, "audiences"),

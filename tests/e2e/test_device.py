@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -331,6 +332,16 @@ def test_a_client_without_refresh_tokens_gets_none(partita):
     client = partita.opctl("client", "add", "--name", "Reader", "--public", "--grant", "device_code", "--scope", "openid offline_access")
     _, device, tokens = signed_in_device(partita, client, "openid offline_access")
     assert "refresh_token" not in tokens and tokens["scope"] == "openid", "offline_access is of no use to it"
+
+
+def test_the_lifetimes_of_one_client(partita):
+    client = new_device_client(partita, "--refresh-token-idle-lifetime", "1h", "--refresh-token-lifetime", "1d")
+    device = Device(partita, client)
+    approve(Visitor(partita, new_user(partita)), device)
+    assert device.poll()["refresh_token"]
+    family, = partita.opctl("family", "list", "--client", client["client_id"])
+    ends = [datetime.fromisoformat(family[name]).timestamp() for name in ("created_at", "idle_expires_at", "expires_at")]
+    assert (family["idle_lifetime"], ends[1] - ends[0], ends[2] - ends[0]) == (3600, 3600, 86400)
 
 
 def test_a_confidential_client_has_to_authenticate(partita):

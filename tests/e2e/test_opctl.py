@@ -366,6 +366,9 @@ def test_kinds_of_clients(home):
     ["--name", "A", "--public", "--grant", "client_credentials"],
     ["--name", "A", "--redirect-uri", "https://a.example/", "--rotate", "maybe"],
     ["--name", "A", "--redirect-uri", "https://a.example/", "--secret", "mine"],
+    ["--name", "A", "--redirect-uri", "https://a.example/", "--refresh-token-idle-lifetime", "31d"],
+    ["--name", "A", "--redirect-uri", "https://a.example/", "--refresh-token-lifetime", "366d"],
+    ["--name", "A", "--redirect-uri", "https://a.example/", "--refresh-token-lifetime", "for ever"],
 ])
 def test_clients_that_are_refused(home, words):
     home.refused("client", "add", *words, status=64)
@@ -392,6 +395,19 @@ def test_a_client_is_changed(home):
     assert home.ok("client", "show", name)["redirect_uris"] == changed["redirect_uris"]
     assert "client_secret" not in home.ok("client", "change", name, "--auth-method", "none")
     assert len(home.ok("client", "change", name, "--auth-method", "client_secret_basic")["client_secret"]) == 43
+
+
+def test_lifetimes_of_one_client(home):
+    made = home.ok("client", "add", "--name", "A", "--redirect-uri", "https://a.example/cb", "--refresh-token-idle-lifetime", "90min",
+                   "--refresh-token-lifetime", "30d")
+    name = made["client_id"]
+    assert (made["refresh_token_idle_lifetime"], made["refresh_token_lifetime"]) == (5400, 30 * 86400)
+    home.configure(ISSUER, "refresh_token_lifetime = 7d\n")
+    changed = home.ok("client", "change", name, "--name", "B", "--refresh-token-idle-lifetime", "0")
+    assert "refresh_token_idle_lifetime" not in changed and changed["refresh_token_lifetime"] == 30 * 86400, "the house's is stricter by now"
+    home.refused("client", "change", name, "--refresh-token-lifetime", "8d", status=64)
+    assert home.ok("client", "change", name, "--refresh-token-lifetime", "7d")["refresh_token_lifetime"] == 7 * 86400
+    assert "refresh_token_lifetime" not in home.ok("client", "change", name, "--clear", "refresh-token-lifetime")
 
 
 def test_a_client_gets_another_secret(home):

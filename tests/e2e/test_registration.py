@@ -162,13 +162,18 @@ def test_an_update_replaces_everything(partita, registrar):
 
 
 def test_what_the_operator_decided_stays(partita, registrar):
-    client = registrar.register()
+    wish = {"refresh_token_idle_lifetime": 30 * 86400, "refresh_token_lifetime": "for ever", "first_party": False, "audiences": []}
+    client = registrar.register(**wish)
+    assert not set(wish) & (set(client) | set(partita.opctl("client", "show", client["client_id"])) - {"first_party"}), "not the client's to say"
     partita.opctl("client", "change", client["client_id"], "--first-party", "yes", "--audience", "https://api.example",
-                  "--scope", "openid groups")
+                  "--scope", "openid groups", "--refresh-token-idle-lifetime", "1h", "--refresh-token-lifetime", "1d")
     change = {**METADATA, "client_id": client["client_id"], "scope": "openid groups"}
-    assert registrar.manage("PUT", client, change).status_code == 200
+    assert registrar.manage("PUT", client, {**change, **wish}).status_code == 200
+    told = registrar.manage("PUT", client, change)
+    assert told.status_code == 200 and not set(wish) & set(told.json())
     stored = partita.opctl("client", "show", client["client_id"])
     assert stored["first_party"] is True and stored["audiences"] == ["https://api.example"] and stored["scope"] == "openid groups"
+    assert (stored["refresh_token_idle_lifetime"], stored["refresh_token_lifetime"]) == (3600, 86400)
 
 
 def test_from_public_to_confidential_and_back(partita, registrar):

@@ -2,6 +2,8 @@
 import base64
 import hashlib
 import json
+import time
+from datetime import datetime
 
 import pytest
 import requests
@@ -72,6 +74,73 @@ def test_what_ends_is_refused_on_the_next_request(partita, world, ending, scope)
     assert answer.status_code == 401 and 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     gone = "client" in ending
     assert (again.status_code, again.json()["error"]) == ((401, "invalid_client") if gone else (400, "invalid_grant"))
+
+
+# --- lifetimes that the operator set for one client ---
+
+def introspect(partita, client, token):
+    answer = requests.post(partita.issuer + "/introspect", data={"token": token}, timeout=20,
+                           auth=(client["client_id"], client["client_secret"]))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def family_of(partita, client):
+    family, = partita.opctl("family", "list", "--client", client["client_id"])
+    return {**family, **{name: seconds(family[name]) for name in ("created_at", "last_used", "idle_expires_at", "expires_at")}}
+
+
+def seconds(text):
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def change(partita, client, *words):
+    return partita.opctl("client", "change", client["client_id"], *words)
+
+
+@pytest.mark.parametrize("rotate", ["yes", "no"])
+def test_a_clients_own_lifetimes(partita, world, rotate):
+    client = world["client"]
+    change(partita, client, "--rotate", rotate, "--refresh-token-idle-lifetime", "1h", "--refresh-token-lifetime", "2h")
+    tokens = sign_in(partita, client, SCOPE, world["person"])
+    family = family_of(partita, client)
+    assert (family["state"], family["idle_lifetime"]) == ("alive", 3600)
+    assert (family["idle_expires_at"] - family["last_used"], family["expires_at"] - family["created_at"]) == (3600, 7200)
+    assert introspect(partita, client, tokens["refresh_token"])["exp"] == family["idle_expires_at"]
+    tokens = refresh(partita, client, tokens).json()
+    family = family_of(partita, client)
+    assert (family["idle_expires_at"] - family["last_used"], family["expires_at"] - family["created_at"]) == (3600, 7200)
+    change(partita, client, "--refresh-token-idle-lifetime", "2h", "--refresh-token-lifetime", "4h")
+    assert family_of(partita, client) == family, "what was granted is not lengthened"
+    change(partita, client, "--refresh-token-lifetime", "30min")
+    family = family_of(partita, client)
+    assert (family["idle_expires_at"] - family["last_used"], family["expires_at"] - family["created_at"]) == (3600, 1800)
+    assert introspect(partita, client, tokens["refresh_token"])["exp"] == family["expires_at"]
+    assert refresh(partita, client, tokens).status_code == 200
+
+
+@pytest.mark.parametrize("lifetime", ["refresh-token-idle-lifetime", "refresh-token-lifetime"])
+def test_a_lifetime_that_is_shortened_holds_at_once(partita, world, lifetime):
+    client = world["client"]
+    tokens = sign_in(partita, client, SCOPE, world["person"])
+    assert "idle_lifetime" not in family_of(partita, client)
+    change(partita, client, "--" + lifetime, "1s")
+    until(lambda: not introspect(partita, client, tokens["refresh_token"])["active"])
+    assert introspect(partita, client, tokens["access_token"]) == {"active": False}
+    assert userinfo(partita, tokens["access_token"]).status_code == 401
+    assert refresh(partita, client, tokens).json()["error"] == "invalid_grant"
+    assert family_of(partita, client)["state"] == "expired"
+    later = sign_in(partita, client, SCOPE, world["person"])
+    until(lambda: not introspect(partita, client, later["refresh_token"])["active"])
+    change(partita, client, "--clear", lifetime)
+    assert refresh(partita, client, later).json()["error"] == "invalid_grant", "as it was granted"
 
 
 @pytest.mark.parametrize("what", ["user", "client"])
