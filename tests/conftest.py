@@ -166,17 +166,29 @@ def house(partita):
 
 
 @pytest.fixture(scope="session")
-def mixed(request):
-    """An installation of tests/versions, whose servers are each at the version before this one or at this one."""
+def start_mixed(request):
+    """A function that starts an installation of tests/versions, whose servers are each at the version before this one or at this one."""
     import release
     from mixed import Mixed
-    try:
-        made = Mixed(release.older(), release.present(BUILD))
-    except release.Missing as missing:
-        pytest.fail(str(missing), pytrace=False)
-    request.config.pluginmanager.register(made.teller)
-    yield made
-    made.close()
+    started = []
+
+    def start():
+        try:
+            made = Mixed(release.older(), release.present(BUILD))
+        except release.Missing as missing:
+            pytest.fail(str(missing), pytrace=False)
+        started.append(made)
+        request.config.pluginmanager.register(made.teller)
+        return made
+    yield start
+    for made in started:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def mixed(start_mixed):
+    """The one that most tests of versions share."""
+    return start_mixed()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ swapped one by one as a deployment does, over state that the older version's opc
 import grp
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -64,6 +65,16 @@ class Processes(servers.Fleet):
         self.start(instance)
         return instance
 
+    def reap(self):
+        """Of children only these: there may be another fleet."""
+        for pid in [i.pid for i in self.instances if i.pid] + list(self.helpers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended and pid in self.helpers:
+                name, _ = self.helpers.pop(pid)
+                assert self.stopping, f"{name} {servers.describe(status)}"
+            elif ended:
+                self.died(next(i for i in self.instances if i.pid == pid), status)
+
     def died(self, instance, status):
         self.instances.remove(instance)
         shutil.rmtree(os.path.dirname(self.admin_path(instance)))
@@ -77,12 +88,12 @@ class Processes(servers.Fleet):
             assert time.monotonic() < deadline, what()
             self.turn(0.01)
 
-    def become(self, versions):
-        """Each server that is not at its version: the new process beside the old one, on the same socket, and the old one is
-        ended when the new one is ready."""
+    def become(self, versions, again=False):
+        """Each server that is not at its version, or each if it is to be started again: the new process beside the old one, on
+        the same socket, and the old one is ended when the new one is ready."""
         before = {name: self.running.get(name) for name in versions}
         new = [self.begin(name, version) for name, version in versions.items()
-               if before[name] is None or before[name].version != version]
+               if again or before[name] is None or before[name].version != version]
 
         def late():
             return [i for i in new if not i.ready or not servers.answers_ready(self.admin_path(i))]
@@ -108,9 +119,9 @@ class Teller:
         self.mixed = mixed
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self):
+    def pytest_runtest_makereport(self, item):
         report = (yield).get_result()
-        if report.failed:
+        if report.failed and self.mixed in item.funcargs.values():
             report.sections.append(("servers", self.mixed.describe()))
 
 
@@ -167,9 +178,9 @@ class Mixed:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def become(self, versions):
+    def become(self, versions, again=False):
         """{server: Version}; those that are not named stay."""
-        self.fleet.become(versions)
+        self.fleet.become(versions, again)
 
     def opctl(self, *words, secret=None, check=True, version=None):
         """Of this tree, or of another version. Returns what it printed; with check=False the finished process."""
@@ -180,6 +191,15 @@ class Mixed:
             return done
         assert done.returncode == 0, f"opctl {words}: {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def try_start(self, server, version):
+        """Starts a process beside those that run, one that is not expected to stay. Returns what became of it, and what it said."""
+        user = pwd.getpwnam(server)
+        return subprocess.run(
+            [self.place.at("versions", version.name, server), "--config", self.place.conf, "--listen", "unix:/nonexistent/socket"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, user=user.pw_uid, group=user.pw_gid,
+            extra_groups=os.getgrouplist(server, user.pw_gid),
+            env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": self.place.credentials_of(server)})
 
     def describe(self):
         """Who is at which version, and what each server last complained of."""
