@@ -220,9 +220,15 @@ static enum op_err move_since_again(struct kv_txn *txn, void *arg)
 static enum op_err put_password(struct kv_txn *txn, void *arg)
 {
     struct operate_user_job *job = arg;
-    Rec__Password *record = records_new(job->ctx, &rec__password__descriptor);
+    Rec__Password *record;
+    enum op_err err = credentials_get_password(txn, job->ctx, job->user_id, &record);
+    if (err == OP_ABSENT)
+        record = records_new(job->ctx, &rec__password__descriptor);
+    else if (err != OP_OK)
+        return err;
     record->user_id = mem_strdup(record, job->user_id);
     record->phc = mem_strdup(record, job->change->phc);
+    record->has_imported = record->imported = false;
     record->has_changed_at = true;
     record->changed_at = kv_now(txn);
     job->step.password = true;
