@@ -128,7 +128,7 @@ void app_wait_until(int64_t since)
 
 /* --- configuration and environments --- */
 
-static int read_settings(const struct app *app)
+int app_read_settings(const struct app *app)
 {
     struct conf_source source = {.path = cli_value(&app->line, "config")};
     char *problems, *warnings;
@@ -200,7 +200,7 @@ static int run_command(struct app *app)
     const struct cli_command *command = app->line.command;
     int status = APP_OK;
     if (command->needs_settings || command->store_count > 0)
-        status = read_settings(app);
+        status = app_read_settings(app);
     if (status == APP_OK && command->store_count > 0)
         status = app_open(app, command->stores, command->store_count, &app->kv);
     return status != APP_OK ? status : command->run(app);

@@ -36,6 +36,9 @@ int app_fail_store(enum op_err err, const char *what);
 must_check enum op_err app_write(const struct app *app, enum kv_env env, kv_work *work, void *arg);
 must_check enum op_err app_read(const struct app *app, kv_work *work, void *arg);
 
+/* Reads the configuration, for commands that can do without it. Returns APP_OK, or an exit status after having said what
+ * is wrong. */
+int app_read_settings(const struct app *app);
 /* Opens environments that the command table could not name and checks issuer and version contract as app_run does.
  * Returns APP_OK, or an exit status after having said why. */
 int app_open(const struct app *app, const struct kv_store *stores, size_t count, struct kv **ret);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "floor.h"
 #include "rollout.h"
 
 static const char CONFIG[] = "/etc/partita/partita.conf";
@@ -54,6 +55,21 @@ static const char *follows_now(const struct app *app, const struct rollout_state
     return "";
 }
 
+/* A version below the floor would refuse to start. Where no floor can be read that is left to the version itself: going
+ * back has to work whatever is broken. */
+static int check_floor(const struct app *app, const char *server, const char *version)
+{
+    const char *said, *program = mem_printf(app->ctx, "%s/%s", instances_version_dir(app->ctx, server, version), server);
+    uint32_t format = instances_ask_format(app->ctx, program, &said);
+    if (format == 0 || app_read_settings(app) != APP_OK)
+        return APP_OK;
+    struct floor_state floor = floor_now(app->ctx);
+    if (format >= floor.floor)
+        return APP_OK;
+    return app_fail("%s %s knows record formats up to %u, and the floor of the environments is %u: it would refuse to "
+                    "start; deploy %s", server, version, format, floor.floor, floor.who_may);
+}
+
 static int run_deploy(struct app *app)
 {
     struct rollout rollout;
@@ -75,6 +91,8 @@ static int run_deploy(struct app *app)
     wish.from_follows = follows_now(app, &state);
     if (rollout_plan_deploy(app->ctx, &state, &wish, &rollout.plan, &why) != OP_OK)
         return app_fail("%s", why);
+    if ((status = check_floor(app, rollout.server, rollout.plan.to_version)) != APP_OK)
+        return status;
     return cli_has(&app->line, "dry-run") ? rollout_tell(&rollout) : rollout_forward(&rollout);
 }
 
@@ -88,6 +106,8 @@ static int run_rollback(struct app *app)
         return status;
     if (rollout_plan_back(app->ctx, &state, &rollout.plan, &why) != OP_OK)
         return app_fail("%s", why);
+    if ((status = check_floor(app, rollout.server, rollout.plan.to_version)) != APP_OK)
+        return status;
     return cli_has(&app->line, "dry-run") ? rollout_tell(&rollout) : rollout_back(&rollout);
 }
 

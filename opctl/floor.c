@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/records.h"
 #include "instances.h"
 #include "layout.h"
 #include "runtime/settings.h"
@@ -146,8 +145,9 @@ enum op_err floor_may_be(const void *ctx, uint32_t floor, const char **ret_why)
 {
     struct found *found = mem_new(ctx, struct found);
     found->ctx = found;
-    if (floor > RECORDS_FORMAT) {
-        *ret_why = mem_printf(ctx, "the floor cannot be %u: this opctl knows record formats up to %d", floor, RECORDS_FORMAT);
+    if (floor > FORMAT_HERE.format) {
+        *ret_why = mem_printf(ctx, "the floor cannot be %u: this opctl, %s, knows record formats up to %u", floor,
+                              FORMAT_HERE.version, FORMAT_HERE.format);
         return OP_DENIED;
     }
     for (unsigned e = 0; e < KV_ENV_COUNT; e++)
@@ -170,7 +170,7 @@ enum op_err floor_may_be(const void *ctx, uint32_t floor, const char **ret_why)
 struct look {
     const void *ctx;
     enum kv_env env;
-    uint32_t floor;
+    struct floor_state state;
 };
 
 static enum op_err look(struct kv_txn *txn, void *arg)
@@ -179,23 +179,23 @@ static enum op_err look(struct kv_txn *txn, void *arg)
     Rec__Environment *record;
     enum op_err err = environment_get_any(txn, look->env, look->ctx, &record);
     if (err == OP_OK)
-        look->floor = format_floor(record);
+        look->state = (struct floor_state){format_floor(record), format_who_may(look->ctx, record)};
     return err;
 }
 
-uint32_t floor_now(const void *ctx)
+struct floor_state floor_now(const void *ctx)
 {
     const struct kv_config config = {.state_dir = settings.state_dir, .runtime_dir = settings.runtime_dir};
-    uint32_t highest = 1;
+    struct floor_state highest = {.floor = 1};
     for (unsigned e = 0; e < KV_ENV_COUNT; e++) {
         const struct kv_store store = {(enum kv_env)e, false};
-        struct look one = {.ctx = ctx, .env = store.env, .floor = 1};
+        struct look one = {.ctx = ctx, .env = store.env};
         struct kv *kv;
         const char *why;
         if (kv_env_is_volatile(store.env) || kv_open(ctx, &config, &store, 1, &kv, &why) != OP_OK)
             continue;
-        if (kv_run_wait(kv, KV_READ_ONLY, look, &one) == OP_OK && one.floor > highest)
-            highest = one.floor;
+        if (kv_run_wait(kv, KV_READ_ONLY, look, &one) == OP_OK && one.state.floor > highest.floor)
+            highest = one.state;
         talloc_free(kv);
     }
     return highest;

@@ -17,5 +17,9 @@ const char *floor_judge(const void *ctx, uint32_t floor, const struct floor_vers
 /* Whether the durable environments' floor may be raised so high. OP_DENIED: *ret_why is one line, owned by ctx. */
 must_check enum op_err floor_may_be(const void *ctx, uint32_t floor, const char **ret_why);
 
+struct floor_state {
+    uint32_t floor;
+    const char *who_may; /* "version 0.2.0 or a newer one"; owned by ctx */
+};
 /* The highest floor of the durable environments, those that can be read; 1 when none can. */
-uint32_t floor_now(const void *ctx);
+struct floor_state floor_now(const void *ctx);

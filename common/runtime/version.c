@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "data/records.h"
+#include "store/format.h"
 
 /* The note's name and contents are padded to four bytes. */
 static size_t padded(size_t len)
@@ -49,7 +49,7 @@ char *version_build(const void *ctx)
 char *version_text(const void *ctx, const char *program)
 {
     struct buf out = buf_make(ctx);
-    buf_printf(&out, "%s %s\nfollows %s\n", program, PARTITA_VERSION, *PARTITA_FOLLOWS == '\0' ? "none" : PARTITA_FOLLOWS);
-    buf_printf(&out, "build %s\nrecords %d\n", version_build(ctx), RECORDS_FORMAT);
+    buf_printf(&out, "%s %s\nfollows %s\n", program, FORMAT_HERE.version, *PARTITA_FOLLOWS == '\0' ? "none" : PARTITA_FOLLOWS);
+    buf_printf(&out, "build %s\nrecords %u\n", version_build(ctx), FORMAT_HERE.format);
     return buf_string(&out);
 }

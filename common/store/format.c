@@ -17,16 +17,21 @@ bool format_has_migration(const Rec__Environment *record, uint32_t number)
     return false;
 }
 
+const char *format_who_may(const void *ctx, const Rec__Environment *record)
+{
+    if (record->floor_set_by == NULL)
+        return "a newer one";
+    return mem_printf(ctx, "version %s or a newer one", record->floor_set_by);
+}
+
 const char *format_too_old(const void *ctx, const struct format_program *program, const char *dir,
                            const Rec__Environment *record)
 {
     uint32_t floor = format_floor(record);
     if (floor <= program->format)
         return NULL;
-    const char *remedy = record->floor_set_by == NULL ? "a newer one"
-                                                      : mem_printf(ctx, "version %s or a newer one", record->floor_set_by);
     return mem_printf(ctx, "%s is for record format %u and newer, and version %s knows formats up to %u: install and start %s",
-                      dir, floor, program->version, program->format, remedy);
+                      dir, floor, program->version, program->format, format_who_may(ctx, record));
 }
 
 const char *format_too_new(const void *ctx, const struct format_program *program, const char *dir, bool is_volatile,

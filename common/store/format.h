@@ -16,6 +16,9 @@ extern const struct format_program FORMAT_HERE; /* this program */
 uint32_t format_floor(const Rec__Environment *record);
 bool format_has_migration(const Rec__Environment *record, uint32_t number);
 
+/* "version 0.2.0 or a newer one"; owned by ctx. */
+const char *format_who_may(const void *ctx, const Rec__Environment *record);
+
 /* Whether the program is too old for the environment in dir: NULL, or one line that says what to do, owned by ctx. */
 const char *format_too_old(const void *ctx, const struct format_program *program, const char *dir,
                            const Rec__Environment *record);

@@ -112,6 +112,18 @@ def test_the_catalogue_lists_every_table():
     assert len(tables) > 20 and sorted(rows) == sorted(tables)
 
 
+def test_migrations_are_owned_by_the_first_writer_of_the_table():
+    """Of each environment, in the order of the servers in ARCHITECTURE.md's table."""
+    with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
+        text = file.read()
+    servers = re.findall(r"op-[a-z]+", re.search(r"^\| environment \|.*", text, re.M)[0])
+    rows = re.findall(r"^\| (\w+)(?:: [^|]*)? \| (?:durable|volatile) \|(.*)\|$", text, re.M)
+    writers = {name: servers[[cell.strip() for cell in cells.split("|")].index("w")] for name, cells in rows}
+    with open(os.path.join(ROOT, "common/store/migration.c"), encoding="utf-8") as file:
+        owners = {name.lower(): server for name, server in re.findall(r'\[KV_(\w+)\] = "(op-[a-z]+)"', file.read())}
+    assert len(owners) == 12 and owners == writers
+
+
 def test_no_warning_is_silenced():
     pragmas = [path for path in sources()
                if re.search(r"#\s*pragma\s+(GCC|clang)\s+diagnostic", open(os.path.join(ROOT, path), encoding="utf-8").read())]
