@@ -6,6 +6,7 @@
 #include "app.h"
 #include "base/rand.h"
 #include "client_fields.h"
+#include "client_known.h"
 #include "file.h"
 #include "operator/operate_clients.h"
 #include "parts.h"
@@ -169,14 +170,17 @@ static enum op_err add_client(struct kv_txn *txn, void *arg)
 
 static int run_add(struct app *app)
 {
-    struct client_job job = {.app = app, .fresh = new_secret(app)};
-    const struct operate_client_fresh fresh = {rand_token(app->ctx, OPERATE_CLIENT_ID_BYTES), job.fresh};
+    struct client_job job = {.app = app};
+    struct operate_client_fresh fresh;
     const struct operate_client_rules judged_by = rules();
     struct scope_catalogue catalogue;
     json_t *document;
     const char *method = cli_value(&app->line, "auth-method");
     if (cli_has(&app->line, "public") && method != NULL && strcmp(method, "none") != 0)
         return app_usage(app, "--public and --auth-method %s exclude each other", method);
+    const char *wrong = client_known_read(app->ctx, &app->line, &fresh);
+    if (wrong != NULL)
+        return app_usage(app, "%s", wrong);
     int status = read_catalogue(app, &catalogue);
     if (status == APP_OK)
         status = read_patch(app, &document);
@@ -186,6 +190,8 @@ static int run_add(struct app *app)
     if (operate_clients_make(app->ctx, document, &catalogue, &judged_by, &fresh, &job.client, &job.secret,
                              &job.refusal) != OP_OK)
         return app_usage(app, "%s", client_fields_refusal(app->ctx, &job.refusal));
+    if (job.secret == NULL && cli_has(&app->line, "secret-file"))
+        return app_usage(app, "--secret-file: this client has no secret");
     note_unknown_scopes(job.client, &catalogue);
     note_missing_keys(app, job.client);
     enum op_err err = app_write(app, KV_CLIENTS, add_client, &job);
@@ -347,6 +353,7 @@ static int run_remove(struct app *app)
 
 static const struct cli_option ADD_OPTIONS[] = {
     CLIENT_FIELD_OPTIONS,
+    CLIENT_KNOWN_OPTIONS,
     {"public", NULL, false, "has no secret: runs in a browser or on a phone, and must use PKCE", NULL},
     {"native", NULL, false, "on a person's own machine: public unless --auth-method says otherwise", NULL},
     {"first-party", NULL, false, "belongs to the operator: people are not asked for consent", NULL},

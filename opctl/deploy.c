@@ -93,7 +93,10 @@ static int run_deploy(struct app *app)
         return app_fail("%s", why);
     if ((status = check_floor(app, rollout.server, rollout.plan.to_version)) != APP_OK)
         return status;
-    return cli_has(&app->line, "dry-run") ? rollout_tell(&rollout) : rollout_forward(&rollout);
+    bool again = rollout.plan.to_side == rollout.plan.from_side;
+    if (cli_has(&app->line, "dry-run"))
+        return again ? rollout_tell_again(&rollout) : rollout_tell(&rollout);
+    return again ? rollout_again(&rollout) : rollout_forward(&rollout);
 }
 
 static int run_rollback(struct app *app)
@@ -143,7 +146,7 @@ static const struct cli_option COMMON[] = {DRY_RUN, READY_TIMEOUT};
 
 const struct cli_command DEPLOY_COMMANDS[] = {
     {"deploy", NULL, CLI_ARGUMENTS("SERVER VERSION", 2, 2), CLI_OPTIONS(DEPLOY_OPTIONS), .run = run_deploy,
-     .help = "Put an installed version of a server to work, one instance at a time beside the old ones; go back by itself when it does worse."},
+     .help = "Put an installed version of a server to work, one instance at a time beside the old ones; go back by itself when it does worse. The version that runs is started anew, with the configuration and secrets as they are now."},
     {"rollback", NULL, CLI_ARGUMENTS("SERVER", 1, 1), CLI_OPTIONS(COMMON), .run = run_rollback,
      .help = "Go back to the version of a server that served before: start it, then drain the present one."},
     {"scale", NULL, CLI_ARGUMENTS("SERVER N", 2, 2), CLI_OPTIONS(COMMON), .run = run_scale,

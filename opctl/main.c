@@ -5,6 +5,7 @@
 #include "check.h"
 #include "client.h"
 #include "consent.h"
+#include "credential.h"
 #include "deploy.h"
 #include "family.h"
 #include "import.h"
@@ -15,6 +16,7 @@
 #include "outbox.h"
 #include "registration_token.h"
 #include "restore.h"
+#include "revoke_all.h"
 #include "session.h"
 #include "status.h"
 #include "sweep.h"
@@ -30,6 +32,7 @@ static const struct cli_option COMMON_OPTIONS[] = {
 
 static const struct cli_command *const TABLES[] = {
     INIT_COMMANDS,
+    CREDENTIAL_COMMANDS,
     USER_COMMANDS,
     IMPORT_COMMANDS,
     CLIENT_COMMANDS,
@@ -38,6 +41,7 @@ static const struct cli_command *const TABLES[] = {
     SESSION_COMMANDS,
     FAMILY_COMMANDS,
     CONSENT_COMMANDS,
+    REVOKE_ALL_COMMANDS,
     OUTBOX_COMMANDS,
     SWEEP_COMMANDS,
     CHECK_COMMANDS,

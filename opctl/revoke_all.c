@@ -107,3 +107,24 @@ int revoke_all(const struct app *app, int64_t *ret_families)
     *ret_families = families;
     return APP_OK;
 }
+
+static int run_revoke_all(struct app *app)
+{
+    int64_t families = 0;
+    int status = revoke_all(app, &families);
+    if (status != APP_OK)
+        return status;
+    json_t *object = json_make_object(app->ctx);
+    json_set_bool(object, "revoked_all", true);
+    json_set_int(object, "families_revoked", families);
+    return app_say(app, object, "everything that was ever handed out is dead (%jd families of refresh tokens): everybody "
+                   "signs in again", (intmax_t)families);
+}
+
+static const struct kv_store STORES[] = {{KV_CLIENTS, true}, {KV_USERS, true}, {KV_SESSIONS, true}, {KV_TOKENS, true}};
+
+const struct cli_command REVOKE_ALL_COMMANDS[] = {
+    {"revoke-all", NULL, CLI_ARGUMENTS("", 0, 0), CLI_STORES(STORES), .run = run_revoke_all,
+     .help = "End every session and revoke every token of everybody, at once and for good, while servers run."},
+    {0},
+};

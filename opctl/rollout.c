@@ -134,11 +134,14 @@ static void wait_drained(const struct rollout *rollout, char side, unsigned firs
 /* What starts at boot, and what the socket starts. Not done for want of room it is a warning: everything serves. */
 static void settle(const struct rollout *rollout)
 {
+    const char *by_socket = mem_printf(rollout->app->ctx, "%s@1", rollout->server);
     const char *why;
     if (instances_enable(rollout->app->ctx, rollout->server, &rollout->plan, &why) != OP_OK)
         say(rollout, rollout->server, "warning", "what starts at boot could not be changed: %s", why);
     if (instances_prove(rollout->app->ctx, rollout->server, rollout->plan.to_version, &why) != OP_OK)
         say(rollout, rollout->server, "warning", "what the socket starts could not be changed: %s", why);
+    if (instances_drain(rollout->app->ctx, &by_socket, 1, &why) != OP_OK) /* it was started while nothing else ran */
+        say(rollout, rollout->server, "warning", "%s", why);
 }
 
 /* --- watching --- */
@@ -288,6 +291,44 @@ int rollout_scale(const struct rollout *rollout)
     return APP_OK;
 }
 
+static int again_failed(const struct rollout *rollout, const char *name, const char *why, int status)
+{
+    say(rollout, name, "failed", "%s", why);
+    say(rollout, rollout->server, status == ROLLOUT_STUCK ? "stuck" : "went back", "%s",
+        status == ROLLOUT_STUCK ? "an instance that had to be replaced does not start again; the others go on"
+                                : "the instances that run go on as they were");
+    return status;
+}
+
+int rollout_again(const struct rollout *rollout)
+{
+    const struct rollout_plan *plan = &rollout->plan;
+    unsigned more = plan->to_count + 1;
+    const char *spare = name_of(rollout, plan->to_side, more), *why;
+    if (instances_link(rollout->app->ctx, spare, rollout->server, plan->to_version, &why) != OP_OK)
+        return app_fail("%s", why);
+    why = bring_up(rollout, spare, plan->to_version);
+    if (why != NULL) {
+        drain_all(rollout, plan->to_side, more, more);
+        return again_failed(rollout, spare, why, ROLLOUT_WENT_BACK);
+    }
+    for (unsigned n = 1; n <= plan->to_count; n++) {
+        const char *name = name_of(rollout, plan->to_side, n);
+        if (n <= plan->from_count) {
+            drain_all(rollout, plan->to_side, n, n);
+            wait_drained(rollout, plan->to_side, n, n);
+        }
+        why = bring_up(rollout, name, plan->to_version);
+        if (why != NULL)
+            return again_failed(rollout, name, why, ROLLOUT_STUCK);
+    }
+    settle(rollout);
+    drain_all(rollout, plan->to_side, more, more);
+    wait_drained(rollout, plan->to_side, more, more);
+    say(rollout, rollout->server, "done", "%s serves with %u instance(s), started anew", plan->to_version, plan->to_count);
+    return APP_OK;
+}
+
 int rollout_tell(const struct rollout *rollout)
 {
     const struct rollout_plan *plan = &rollout->plan;
@@ -296,5 +337,13 @@ int rollout_tell(const struct rollout *rollout)
         say(rollout, name_of(rollout, plan->to_side, n), "would start", "%s", plan->to_version);
     for (unsigned n = same ? plan->to_count + 1 : 1; n <= plan->from_count; n++)
         say(rollout, name_of(rollout, plan->from_side, n), "would drain", "%s", plan->from_version);
+    return APP_OK;
+}
+
+int rollout_tell_again(const struct rollout *rollout)
+{
+    const struct rollout_plan *plan = &rollout->plan;
+    for (unsigned n = 1; n <= plan->to_count; n++)
+        say(rollout, name_of(rollout, plan->to_side, n), "would start anew", "%s", plan->to_version);
     return APP_OK;
 }

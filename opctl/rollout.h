@@ -22,5 +22,9 @@ enum rollout_status {
 int rollout_forward(const struct rollout *rollout);
 int rollout_back(const struct rollout *rollout);
 int rollout_scale(const struct rollout *rollout);
+/* The same version anew, with the configuration and the secrets as they are now: one instance after the other, while one
+ * more runs. */
+int rollout_again(const struct rollout *rollout);
 /* What would be done, a line for each step. */
 int rollout_tell(const struct rollout *rollout);
+int rollout_tell_again(const struct rollout *rollout);

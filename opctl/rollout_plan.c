@@ -52,16 +52,33 @@ static bool skips(const struct rollout_wish *wish, const char *from)
     return strcmp(wish->follows, from) != 0 && strcmp(wish->from_follows, wish->version) != 0;
 }
 
+/* The same version: its instances are started anew, on their own side, so that the way back stays what it is. */
+static enum op_err deploy_again(const void *ctx, const struct rollout_state *state, const struct rollout_wish *wish,
+                                char from, struct rollout_plan *ret, const char **ret_why)
+{
+    struct side side = look_at(state, from);
+    unsigned wanted = side.active != 0 ? side.active : side.enabled != 0 ? side.enabled : 1;
+    if (wish->count != 0 && wish->count != wanted) {
+        *ret_why = mem_printf(ctx, "%s %s runs already: opctl scale changes how many of it do", state->server, side.version);
+        return OP_EXISTS;
+    }
+    if (wanted == ROLLOUT_INSTANCES_MAX) {
+        *ret_why = mem_printf(ctx, "one more instance than %u has to run meanwhile: first opctl scale %s %u", wanted,
+                              state->server, wanted - 1);
+        return OP_FULL;
+    }
+    *ret = (struct rollout_plan){from, from, side.active, wanted, side.version, side.version};
+    return OP_OK;
+}
+
 static enum op_err deploy_beside(const void *ctx, const struct rollout_state *state, const struct rollout_wish *wish,
                                  char from, struct rollout_plan *ret, const char **ret_why)
 {
     struct side side = look_at(state, from);
     if (look_at(state, other(from)).active != 0)
         return interrupted(ctx, state, other(from), ret_why);
-    if (strcmp(side.version, wish->version) == 0) {
-        *ret_why = mem_printf(ctx, "%s %s runs already: opctl scale changes how many of it do", state->server, side.version);
-        return OP_EXISTS;
-    }
+    if (strcmp(side.version, wish->version) == 0)
+        return deploy_again(ctx, state, wish, from, ret, ret_why);
     if (skips(wish, side.version) && !wish->waive_rollback) {
         *ret_why = mem_printf(ctx, "%s %s follows %s, but %s runs: a release would be skipped, after which going back is "
                               "not promised; deploy the one between, or waive it with --waive-rollback", state->server,

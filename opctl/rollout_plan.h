@@ -41,7 +41,8 @@ struct rollout_wish {
     bool waive_rollback;      /* a release may be skipped */
 };
 
-/* OP_OK; OP_EXISTS: this version runs already; OP_MISMATCH: it would skip a release; OP_BUSY: an earlier deployment was
+/* OP_OK; to_side is from_side when this version runs already and is to be started anew, OP_EXISTS when another number of it
+ * is wanted, OP_FULL when no instance more can run meanwhile; OP_MISMATCH: it would skip a release; OP_BUSY: an earlier deployment was
  * interrupted. *ret_why is a sentence, owned by ctx. */
 must_check enum op_err rollout_plan_deploy(const void *ctx, const struct rollout_state *state,
                                            const struct rollout_wish *wish, struct rollout_plan *ret,

@@ -57,6 +57,7 @@ def wait(what, condition, seconds=40):
 
 def prepare(host, old, new):
     World.old, World.new = old, new
+    os.makedirs("/mnt/safe", exist_ok=True)
     with open("/etc/hosts", "a", encoding="ascii") as file:
         file.write("127.0.0.1 id.example.org\n")
     make_certificate()
