@@ -6,7 +6,7 @@ static void add_option(struct buf *out, const struct cli_option *option)
 {
     const char *value = option->value == NULL ? "" : option->value;
     char *left = mem_printf(out->ctx, "--%s%s%s", option->name, *value == '\0' ? "" : " ", value);
-    buf_printf(out, "  %-32s %s", left, option->help);
+    buf_printf(out, "  %-38s %s", left, option->help);
     if (option->choices != NULL) {
         buf_add(out, ": ");
         for (size_t i = 0; option->choices[i] != NULL; i++)
@@ -26,7 +26,7 @@ static void add_command(struct buf *out, const struct cli_command *command)
     char *left = mem_printf(out->ctx, "%s%s%s%s%s", command->noun, command->verb == NULL ? "" : " ",
                             command->verb == NULL ? "" : command->verb, command->arguments[0] == '\0' ? "" : " ",
                             command->arguments);
-    buf_printf(out, "  %-32s %s\n", left, command->help);
+    buf_printf(out, "  %-38s %s\n", left, command->help);
 }
 
 static void help_command(struct buf *out, const struct cli *cli, const struct cli_command *command)

@@ -126,6 +126,31 @@ def test_a_clients_own_lifetimes(partita, world, rotate):
     assert refresh(partita, client, tokens).status_code == 200
 
 
+def test_a_use_under_a_shorter_idle_lifetime_is_written_so(partita, world):
+    client = world["client"]
+    change(partita, client, "--rotate", "yes")
+    tokens = sign_in(partita, client, SCOPE, world["person"])
+    change(partita, client, "--refresh-token-idle-lifetime", "1h")
+    assert refresh(partita, client, tokens).status_code == 200
+    change(partita, client, "--clear", "refresh-token-idle-lifetime")
+    family = family_of(partita, client)
+    assert family["idle_expires_at"] - family["last_used"] == 3600 and "idle_lifetime" not in family
+
+
+def test_a_family_in_use_does_not_end_by_a_clients_own_idle_lifetime(partita, world):
+    """A token that does not change is noted as used every tenth of what holds for it, not of the house's 30 days."""
+    client = world["client"]
+    change(partita, client, "--refresh-token-idle-lifetime", "40s")
+    tokens = sign_in(partita, client, SCOPE, world["person"])
+    born = family_of(partita, client)["created_at"]
+
+    def is_noted():
+        assert refresh(partita, client, tokens).status_code == 200
+        return family_of(partita, client)["last_used"] > born
+    until(is_noted)
+    assert family_of(partita, client)["last_used"] - born >= 4
+
+
 @pytest.mark.parametrize("lifetime", ["refresh-token-idle-lifetime", "refresh-token-lifetime"])
 def test_a_lifetime_that_is_shortened_holds_at_once(partita, world, lifetime):
     client = world["client"]
