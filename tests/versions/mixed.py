@@ -1,6 +1,7 @@
 """One installation whose servers are each at one of two versions: deploy/lib's machine and sockets, nginx in front, processes
 swapped one by one as a deployment does, over state that the older version's opctl made."""
 import grp
+import itertools
 import json
 import os
 import pwd
@@ -48,7 +49,7 @@ PATIENCE = 60
 
 
 class Processes(servers.Fleet):
-    """One process of each server, at the version that it was told; one that ends by itself is a failure."""
+    """Processes of each server, at the versions that they were told; one that ends by itself is a failure."""
 
     def __init__(self, place):
         super().__init__(place, {}, lambda text: None)
@@ -89,20 +90,22 @@ class Processes(servers.Fleet):
             self.turn(0.01)
 
     def become(self, versions, again=False):
-        """Each server that is not at its version, or each if it is to be started again: the new process beside the old one, on
-        the same socket, and the old one is ended when the new one is ready."""
-        before = {name: self.running.get(name) for name in versions}
-        new = [self.begin(name, version) for name, version in versions.items()
-               if again or before[name] is None or before[name].version != version]
+        """Of each server one process of each of its versions, or a new one of each: those that are missing are started beside
+        those that run, on the same socket, and who is not wanted is ended when they are ready."""
+        before = {name: self.running.get(name, []) for name in versions}
+        staying = {name: [i for i in before[name] if i.version in wanted and not again] for name, wanted in versions.items()}
+        new = [self.begin(name, version) for name, wanted in versions.items() for version in wanted
+               if version not in [i.version for i in staying[name]]]
 
         def late():
             return [i for i in new if not i.ready or not servers.answers_ready(self.admin_path(i))]
         self.until(lambda: not late(), lambda: "not ready: " + ", ".join(f"{i} at {i.version}" for i in late()))
-        for instance in new:
-            self.running[instance.name] = instance
-            if before[instance.name]:
-                self.leaving.append(before[instance.name])
-                os.kill(before[instance.name].pid, signal.SIGTERM)
+        for name in versions:
+            self.running[name] = staying[name] + [i for i in new if i.name == name]
+            for instance in before[name]:
+                if instance not in staying[name]:
+                    self.leaving.append(instance)
+                    os.kill(instance.pid, signal.SIGTERM)
         self.until(lambda: not self.leaving, lambda: f"not ended after SIGTERM: {', '.join(map(str, self.leaving))}")
 
 
@@ -179,8 +182,8 @@ class Mixed:
             file.write(text)
 
     def become(self, versions, again=False):
-        """{server: Version}; those that are not named stay."""
-        self.fleet.become(versions, again)
+        """{server: Version, or more than one at a time}; those that are not named stay."""
+        self.fleet.become({name: wanted if isinstance(wanted, tuple) else (wanted,) for name, wanted in versions.items()}, again)
 
     def opctl(self, *words, secret=None, check=True, version=None):
         """Of this tree, or of another version. Returns what it printed; with check=False the finished process."""
@@ -204,10 +207,10 @@ class Mixed:
     def describe(self):
         """Who is at which version, and what each server last complained of."""
         text = ""
-        for name, instance in sorted(self.fleet.running.items()):
+        for instance in sorted(itertools.chain(*self.fleet.running.values()), key=str):
             with open(os.path.join(self.place.logs, f"{instance}.log"), encoding="utf-8", errors="replace") as file:
                 lines = [line for line in file if '"level":"info"' not in line]
-            text += f"{name} {instance.version}\n" + "".join("    " + line for line in lines[-5:])
+            text += f"{instance.name} {instance.version}\n" + "".join("    " + line for line in lines[-5:])
         return text
 
     def close(self):
