@@ -8,6 +8,7 @@ from asking import is_active, is_dead, is_good, refreshed, revoke
 from mixed import SERVERS
 from person import Page, Person, answer_of, request_for, sign_in, token_request
 from pushing import pushed
+from registration import METADATA, Registrar
 from test_device import Device, approve, decide, new_device_client, through_sign_in, type_code
 from visitor import CALLBACK, Visitor
 
@@ -71,6 +72,7 @@ class Journey:
         self.online = sign_in(mixed, self.client, "openid", self.person)
         self.person.password = "not needed again"
         self.revoked, self.next_to_revoke = [], self.tokens()
+        self.registered = Registrar(mixed).register(scope=SCOPE)
         self.leave()
 
     def tokens(self):
@@ -177,6 +179,17 @@ def test_device_flow(mixed, combination, journey):
         is_good(mixed, tokens)
         refreshed(mixed, journey.television, tokens)
         assert device.poll() == "invalid_grant", "a device code is used once"
+
+
+def test_registration(mixed, combination, journey):
+    """Of a client by itself, under the combination before: it reads and changes its registration now, and works."""
+    client = journey.registered
+    read = Registrar(mixed).manage("GET", client)
+    assert read.status_code == 200 and read.json()["scope"] == SCOPE, read.text
+    changed = Registrar(mixed).manage("PUT", client, {**METADATA, "client_id": client["client_id"], "scope": SCOPE, "client_name": "Changed"})
+    assert changed.status_code == 200 and changed.json()["client_name"] == "Changed", changed.text
+    refreshed(mixed, client, sign_in(mixed, client, SCOPE))
+    journey.registered = Registrar(mixed).register(scope=SCOPE)
 
 
 def test_something_is_left_for_the_next(mixed, combination, journey):

@@ -1,9 +1,12 @@
 """opctl of either version over what the other one, and its servers, wrote."""
 import pytest
+import requests
 
+from asking import is_good, refreshed
 from mixed import SERVERS
 from person import sign_in
 from server_process import wait_until
+from test_tokens import header_of
 from visitor import CALLBACK, Visitor
 
 NOUNS = ["user", "client", "session", "consent", "family", "key", "registration-token", "outbox"]
@@ -66,3 +69,24 @@ def test_each_changes_what_the_other_wrote(mixed, written):
         mixed.opctl("user", "change", written["user"]["username"], "--claim", "name=By " + version.name, version=version)
         for reader in (mixed.older, mixed.newer):
             assert mixed.opctl("user", "show", written["user"]["user_id"], version=reader)["claims"]["name"] == "By " + version.name
+
+
+@pytest.mark.parametrize("asked", ["older", "newer"])
+@pytest.mark.parametrize("maker", ["older", "newer"])
+def test_keys_rotate(mixed, maker, asked):
+    """Asked for by opctl of one version, made by op-discovery of one; who signs and who verifies are at the other."""
+    maker, other = (mixed.older, mixed.newer) if maker == "older" else (mixed.newer, mixed.older)
+    mixed.become({server: maker if server == "op-discovery" else other for server in SERVERS})
+    client = mixed.info["client"]
+    tokens = sign_in(mixed, client, "openid offline_access")
+
+    def current():
+        return {key["kid"] for key in mixed.opctl("key", "list") if key["state"] == "current"}
+    before = current()
+    mixed.opctl("key", "rotate", version=getattr(mixed, asked))
+    wait_until(lambda: len(current()) == len(before) and not current() & before, 60)
+    new = refreshed(mixed, client, tokens)
+    published = {key["kid"] for key in requests.get(mixed.issuer + "/.well-known/jwks.json", timeout=30).json()["keys"]}
+    assert header_of(new["access_token"])["kid"] in current() <= published
+    assert header_of(tokens["access_token"])["kid"] in before <= published
+    is_good(mixed, tokens)

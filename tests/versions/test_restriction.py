@@ -1,6 +1,7 @@
 """What the newer version restricts (a client's own lifetimes of refresh tokens, and with them a family's), the older one
 denies, as it does not know how: it hands nothing out, changes nothing, and can still end it."""
 import itertools
+import os
 
 import pytest
 
@@ -86,6 +87,9 @@ class World:
     def push(self):
         return push(self.mixed, self.client, self.request)
 
+    def logout(self):
+        return self.person.http.get(self.mixed.issuer + "/logout", params={"client_id": self.client["client_id"]}, timeout=30)
+
     def device_authorization(self):
         return ask(self.mixed, "/device_authorization", self.client, scope="openid")
 
@@ -122,6 +126,20 @@ def test_the_older_server_denies_it(mixed, kind, server, request_of):
     assert world.records() == before
     mixed.become({server: mixed.newer})
     assert request_of(world).status_code in (200, 201, 303), "as if nothing had been"
+    world.serves()
+
+
+def test_signing_out_at_the_older_server(mixed):
+    """What names the client as known does not go on; the person is signed out where it is only a hint."""
+    world = World(mixed, "client")
+    mixed.become({"op-auth": mixed.older})
+    assert world.logout().status_code == 400 and world.person.cookie()
+    seen = world.person.get("/logout", id_token_hint=world.tokens["id_token"])
+    assert seen.status == 200, seen.text
+    if seen.page.forms:
+        seen = world.person.send(seen, "logout")
+    assert world.person.cookie() is None
+    mixed.become({"op-auth": mixed.newer})
     world.serves()
 
 
@@ -165,6 +183,11 @@ def by_page(world):
     assert seen.status == 200 and "Access has been withdrawn" in seen.text, seen.text
 
 
+def by_signing_out(world):
+    seen = world.person.send(world.person.get("/account"), "sign-out-everywhere")
+    assert seen.status == 200 and "signed out everywhere else" in seen.text, seen.text
+
+
 def at_revoke(kind):
     def act(world):
         answer = revoke(world.mixed, world.tokens[kind], world.client)
@@ -172,10 +195,10 @@ def at_revoke(kind):
     return act
 
 
-def by_opctl(*words):
+def by_opctl(*words, of="older"):
     def act(world):
         places = {"FAMILY": world.family, "CLIENT": world.client["client_id"], "USER": world.name}
-        world.mixed.opctl(*(places.get(word, word) for word in words), version=world.mixed.older)
+        return world.mixed.opctl(*(places.get(word, word) for word in words), version=getattr(world.mixed, of))
     return act
 
 
@@ -186,13 +209,14 @@ def at_desk(path):
 
 
 ENDINGS = {
-    "family": {"the access token at revoke": at_revoke("access_token"), "the refresh token at revoke": at_revoke("refresh_token")},
+    "family": {"by the newer opctl, all of the client": by_opctl("family", "revoke", "--client", "CLIENT", of="newer"),
+               "the access token at revoke": at_revoke("access_token"), "the refresh token at revoke": at_revoke("refresh_token")},
     "client": {"by opctl, its families": by_opctl("family", "revoke", "--client", "CLIENT"),
                "removed by opctl": by_opctl("client", "remove", "CLIENT"),
                "removed by the administration API": at_desk("/clients/{client}")},
 }
 BOTH = {
-    "on the account page": by_page, "by opctl": by_opctl("family", "revoke", "FAMILY"),
+    "on the account page": by_page, "by signing out everywhere": by_signing_out, "by opctl": by_opctl("family", "revoke", "FAMILY"),
     "by opctl, all of the user": by_opctl("family", "revoke", "--user", "USER"),
     "by opctl, the consent": by_opctl("consent", "withdraw", "USER", "CLIENT"),
     "by opctl, the user": by_opctl("user", "disable", "USER"), "by the administration API": at_desk("/families/{family}"),
@@ -213,3 +237,24 @@ def test_the_older_version_ends_it(mixed, kind, what):
         assert world.refresh().status_code == 401 and world.userinfo().status_code == 401
     else:
         is_dead(mixed, world.client, world.tokens)
+
+
+def test_what_the_older_opctl_cannot_do(mixed):
+    """It does not see whose such a family is, says that it did nothing, and did nothing (docs/versions.md)."""
+    world = World(mixed, "family")
+    assert by_opctl("family", "revoke", "--client", "CLIENT")(world) == {"revoked": []}
+    world.serves()
+
+
+def test_a_client_is_given_back_to_the_older_version(mixed):
+    """By the commands of docs/versions.md."""
+    world = World(mixed, "family")
+    world.restrict(IDLE)
+    with open(os.path.join(release.ROOT, "docs/versions.md"), encoding="utf-8") as file:
+        commands = [line.split()[1:] for line in file if line.startswith("    opctl ")]
+    assert len(commands) == 2
+    for words in commands:
+        by_opctl(*("CLIENT" if word == "CLIENT_ID" else word for word in words), of="newer")(world)
+    mixed.become(dict.fromkeys(SERVERS, mixed.older))
+    is_dead(mixed, world.client, world.tokens)
+    refreshed(mixed, world.client, sign_in(mixed, world.client, SCOPE, world.person))
