@@ -141,12 +141,25 @@ static size_t sum_buckets(const char *text, struct bucket sums[BOUNDS_MAX])
     return count;
 }
 
-double exposition_quantile(const char *text, double share)
+/* Less what was counted before: unless that is of another process, or there was nothing. */
+static void subtract(struct bucket *sums, size_t count, const struct bucket *before, size_t before_count)
 {
-    struct bucket sums[BOUNDS_MAX];
+    if (before_count != count)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (before[i].bound != sums[i].bound || before[i].count > sums[i].count)
+            return;
+    for (size_t i = 0; i < count; i++)
+        sums[i].count -= before[i].count;
+}
+
+double exposition_quantile(const char *before, const char *text, double share)
+{
+    struct bucket sums[BOUNDS_MAX], past[BOUNDS_MAX];
     size_t count = sum_buckets(text, sums);
-    if (count < 2 || sums[count - 1].count == 0)
-        return 0;
+    subtract(sums, count, past, sum_buckets(before, past));
+    if (count < 2 || sums[count - 1].count <= 0)
+        return -1;
     for (size_t i = 0; i + 1 < count; i++)
         if (sums[i].count >= share * sums[count - 1].count)
             return sums[i].bound;

@@ -21,6 +21,7 @@ struct exposition_error *exposition_errors(const void *ctx, const char *text, si
 double exposition_value(const char *text, const char *metric);
 /* The value of a label of the first line of a metric, "" when there is none; owned by ctx. */
 char *exposition_label(const void *ctx, const char *text, const char *metric, const char *label);
-/* The upper bound in seconds that this share (0.99) of all requests kept, over all endpoints but the operator's own;
- * 0 without requests. What is over the largest bound counts as twice that. */
-double exposition_quantile(const char *text, double share);
+/* The upper bound in seconds that this share (0.99) of the requests kept which were answered between two looks at one
+ * process (before "": since it started, as when it was started again in between), over all endpoints but the operator's
+ * own; -1 without requests. What is over the largest bound counts as twice that. */
+double exposition_quantile(const char *before, const char *text, double share);

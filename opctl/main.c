@@ -12,6 +12,7 @@
 #include "init.h"
 #include "key.h"
 #include "manual.h"
+#include "metrics.h"
 #include "migrate.h"
 #include "outbox.h"
 #include "registration_token.h"
@@ -50,6 +51,7 @@ static const struct cli_command *const TABLES[] = {
     RESTORE_COMMANDS,
     DEPLOY_COMMANDS,
     STATUS_COMMANDS,
+    METRICS_COMMANDS,
     MANUAL_COMMANDS,
     NULL,
 };

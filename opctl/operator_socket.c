@@ -1,75 +1,120 @@
 #include "operator_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
-enum { WAIT_S = 5, ANSWER_MAX = 4 * 1024 * 1024 };
+enum { WAIT_MS = 5000, ANSWER_MAX = 4 * 1024 * 1024 };
 
 static int connect_to(const char *path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    const struct timeval wait = {.tv_sec = WAIT_S};
     if (strlen(path) >= sizeof name.sun_path)
         return -1;
     memcpy(name.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+/* Returns the descriptor to read from; -1: the question is answered already. */
+static int begin(const void *ctx, struct operator_question *question)
+{
+    int fd = connect_to(question->socket_path);
+    question->err = OP_BUSY;
+    if (fd < 0) {
+        question->err = errno == EAGAIN ? OP_BUSY : OP_ABSENT;
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
-        connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
+    }
+    const char *request =
+        mem_printf(ctx, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", question->path);
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
         return fd;
     close(fd);
     return -1;
 }
 
-/* The server closes the connection after its answer, because it was told to. */
-static enum op_err read_all(int fd, struct buf *out)
+static void judge(const void *ctx, struct operator_question *question, struct buf *answer)
 {
-    char part[8192];
-    for (;;) {
-        ssize_t got = recv(fd, part, sizeof part, 0);
-        if (got == 0)
-            return OP_OK;
-        if (got < 0)
-            return OP_BUSY;
-        if (out->len + (size_t)got > ANSWER_MAX)
-            return OP_INVALID;
-        buf_add_bytes(out, bytes_from(part, (size_t)got));
-    }
+    const char *text = buf_string(answer), *body = strstr(text, "\r\n\r\n");
+    question->err = OP_INVALID;
+    if (body == NULL || sscanf(text, "HTTP/1.1 %3d ", &question->status) != 1)
+        return;
+    question->body = mem_strdup(ctx, body + 4);
+    question->err = OP_OK;
 }
 
-static enum op_err ask(int fd, const char *request, struct buf *answer)
+/* The server closes the connection after its answer, because it was told to. True: it has. */
+static bool read_more(const void *ctx, struct operator_question *question, int fd, struct buf *answer)
 {
-    size_t len = strlen(request);
-    if (send(fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
-        return OP_BUSY;
-    return read_all(fd, answer);
+    char part[16384];
+    ssize_t got = recv(fd, part, sizeof part, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (got > 0 && answer->len + (size_t)got <= ANSWER_MAX) {
+        buf_add_bytes(answer, bytes_from(part, (size_t)got));
+        return false;
+    }
+    if (got == 0)
+        judge(ctx, question, answer);
+    else
+        question->err = got < 0 ? OP_ABSENT : OP_INVALID;
+    return true;
+}
+
+static size_t begin_all(const void *ctx, struct operator_question *questions, size_t count, struct pollfd *fds)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = begin(ctx, &questions[i]), .events = POLLIN};
+        open += fds[i].fd >= 0;
+    }
+    return open;
+}
+
+void operator_socket_ask(const void *ctx, struct operator_question *questions, size_t count, unsigned wait_ms)
+{
+    struct pollfd *fds = mem_array(ctx, struct pollfd, count);
+    struct buf *answers = mem_array(ctx, struct buf, count);
+    int64_t deadline = clock_monotonic_us() + (int64_t)wait_ms * 1000, left;
+    size_t open = begin_all(ctx, questions, count, fds);
+    for (size_t i = 0; i < count; i++)
+        answers[i] = buf_make(ctx);
+    while (open > 0 && (left = deadline - clock_monotonic_us()) > 0) {
+        if (poll(fds, count, (int)(left / 1000) + 1) < 0 && errno != EINTR)
+            break;
+        for (size_t i = 0; i < count; i++) {
+            if (fds[i].fd < 0 || fds[i].revents == 0 || !read_more(ctx, &questions[i], fds[i].fd, &answers[i]))
+                continue;
+            close(fds[i].fd);
+            fds[i].fd = -1; /* poll leaves it out */
+            open--;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fds[i].fd >= 0)
+            close(fds[i].fd);
 }
 
 enum op_err operator_socket_get(const void *ctx, const char *socket_path, const char *path, int *ret_status,
                                 char **ret_body)
 {
-    int fd = connect_to(socket_path), status;
-    if (fd < 0)
-        return OP_ABSENT;
-    struct buf answer = buf_make(ctx);
-    enum op_err err = ask(fd, mem_printf(ctx, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path),
-                          &answer);
-    close(fd);
-    if (err != OP_OK)
-        return err;
-    const char *text = buf_string(&answer), *body = strstr(text, "\r\n\r\n");
-    if (body == NULL || sscanf(text, "HTTP/1.1 %3d ", &status) != 1)
-        return OP_INVALID;
-    *ret_status = status;
-    *ret_body = mem_strdup(ctx, body + 4);
-    return OP_OK;
+    struct operator_question question = {.socket_path = socket_path, .path = path};
+    operator_socket_ask(ctx, &question, 1, WAIT_MS);
+    if (question.err == OP_OK) {
+        *ret_status = question.status;
+        *ret_body = question.body;
+    }
+    return question.err;
 }

@@ -77,32 +77,39 @@ static size_t width_of(const char *text)
     return width;
 }
 
-static void print_cell(const char *text, size_t width, bool last)
+static void print_cell(const char *text, size_t width, size_t gap, bool last)
 {
-    size_t used = width_of(text), pad = last ? 0 : width > used ? width - used + 2 : 2;
+    size_t used = width_of(text), pad = last ? 0 : width > used ? width - used + gap : gap;
     printf("%s%*s%s", text, (int)pad, "", last ? "\n" : "");
 }
 
 void print_table(const json_t *array, const char *const *columns)
 {
+    print_table_within(array, columns, SIZE_MAX);
+}
+
+void print_table_within(const json_t *array, const char *const *columns, size_t width)
+{
     void *scratch = mem_root("print_table");
     size_t count = 0;
     while (columns[count] != NULL)
         count++;
-    size_t *widths = mem_array(scratch, size_t, count + 1), rows = json_array_size(array);
+    size_t *widths = mem_array(scratch, size_t, count + 1), rows = json_array_size(array), sum = 2 * (count - 1);
     for (size_t c = 0; c < count; c++) {
         widths[c] = width_of(columns[c]);
         for (size_t r = 0; r < rows; r++) {
-            size_t width = width_of(print_text(scratch, json_object_get(json_array_get(array, r), columns[c])));
-            widths[c] = width > widths[c] ? width : widths[c];
+            size_t cell = width_of(print_text(scratch, json_object_get(json_array_get(array, r), columns[c])));
+            widths[c] = cell > widths[c] ? cell : widths[c];
         }
+        sum += widths[c];
     }
+    size_t gap = sum > width ? 1 : 2;
     for (size_t c = 0; c < count && rows > 0; c++)
-        print_cell(columns[c], widths[c], c + 1 == count);
+        print_cell(columns[c], widths[c], gap, c + 1 == count);
     for (size_t r = 0; r < rows; r++) {
         const json_t *row = json_array_get(array, r);
         for (size_t c = 0; c < count; c++)
-            print_cell(print_text(scratch, json_object_get(row, columns[c])), widths[c], c + 1 == count);
+            print_cell(print_text(scratch, json_object_get(row, columns[c])), widths[c], gap, c + 1 == count);
     }
     talloc_free(scratch);
 }

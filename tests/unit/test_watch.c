@@ -30,10 +30,21 @@ static void what_metrics_say(void **unused)
     assert_string_equal(exposition_label(ctx, METRICS, "partita_build_info", "version"), "0.2.0");
     assert_string_equal(exposition_label(ctx, METRICS, "partita_nothing", "version"), "");
     assert_true(exposition_value(METRICS, "partita_connections") == 7 && exposition_value(METRICS, "partita_absent") == 0);
-    assert_true(exposition_quantile(METRICS, 0.5) == 0.001 && exposition_quantile(METRICS, 0.99) == 0.01);
-    assert_true(exposition_quantile(METRICS, 0.999) == 0.02); /* twice the largest bound */
-    assert_true(exposition_quantile("", 0.99) == 0 && exposition_requests("").all == 0);
+    assert_true(exposition_requests("").all == 0);
     talloc_free(ctx);
+}
+
+static void quantiles_are_those_of_the_time_between(void **unused)
+{
+    (void)unused;
+    static const char later[] =
+        BUCKET("/token", "0.001", "50") BUCKET("/token", "0.01", "109") BUCKET("/token", "+Inf", "110");
+    assert_true(exposition_quantile("", METRICS, 0.5) == 0.001 && exposition_quantile("", METRICS, 0.99) == 0.01);
+    assert_true(exposition_quantile("", METRICS, 0.999) == 0.02); /* twice the largest bound */
+    assert_true(exposition_quantile("", "", 0.99) == -1);
+    assert_true(exposition_quantile(METRICS, later, 0.5) == 0.01); /* ten more, all slower */
+    assert_true(exposition_quantile(METRICS, METRICS, 0.5) == -1);
+    assert_true(exposition_quantile(later, METRICS, 0.5) == 0.001); /* it was started again */
 }
 
 static void processes_that_started_again_count_from_zero(void **unused)
@@ -95,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_metrics_say),
+        cmocka_unit_test(quantiles_are_those_of_the_time_between),
         cmocka_unit_test(processes_that_started_again_count_from_zero),
         cmocka_unit_test(who_does_worse),
     };
