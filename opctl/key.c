@@ -44,11 +44,16 @@ static int run_show(struct app *app)
 static enum op_err put_wish(struct kv_txn *txn, void *arg)
 {
     const struct key_job *job = arg;
-    Rec__RotationWish *wish = records_new(job->app->ctx, &rec__rotation_wish__descriptor);
+    Rec__RotationWish *wish;
+    enum op_err err = rotation_wish_get(txn, job->app->ctx, &wish);
+    if (err == OP_ABSENT || err == OP_BROKEN)
+        wish = records_new(job->app->ctx, &rec__rotation_wish__descriptor);
+    else if (err != OP_OK)
+        return err;
     wish->has_wished_at = true;
     wish->wished_at = kv_now(txn);
     wish->has_at_once = true;
-    wish->at_once = job->at_once;
+    wish->at_once = wish->at_once || job->at_once; /* one that waits may be more urgent */
     return rotation_wish_put(txn, wish);
 }
 

@@ -123,8 +123,15 @@ enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Rec__PrivateK
 
 enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish)
 {
-    kv_ring(txn);
-    return repository_put(txn, &REPOSITORY_ROTATION_WISH, bytes_of(WISH), wish, 0);
+    void *scratch = mem_root("rotation_wish_put");
+    Rec__RotationWish *stored;
+    enum op_err err = rotation_wish_get(txn, scratch, &stored);
+    if (err != OP_DENIED)
+        err = repository_put(txn, &REPOSITORY_ROTATION_WISH, bytes_of(WISH), wish, 0);
+    if (err == OP_OK)
+        kv_ring(txn);
+    talloc_free(scratch);
+    return err;
 }
 
 enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret)

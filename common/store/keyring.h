@@ -30,7 +30,8 @@ must_check enum op_err private_keys_list(struct kv_txn *txn, const void *ctx, Re
                                          size_t *ret_count);
 /* OP_ABSENT: nobody wishes anything. */
 must_check enum op_err rotation_wish_get(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
-must_check enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish); /* rings */
+/* Replaces what is there, and rings. OP_DENIED: that needs a newer version, and stays. */
+must_check enum op_err rotation_wish_put(struct kv_txn *txn, const Rec__RotationWish *wish);
 must_check enum op_err rotation_wish_take(struct kv_txn *txn, const void *ctx, Rec__RotationWish **ret);
 
 /* --- a process's parsed keys, reread when the environment changed --- */
