@@ -97,7 +97,7 @@ def kill_after(partita, lines):
     return [json.loads(line) for line in said if line.endswith("\n")]
 
 
-@pytest.mark.parametrize("lines", range(len(ENVS) + 1))
+@pytest.mark.parametrize("lines", [0, 1, 3, 6, 7, 11, 12])
 def test_killed_after_so_many_environments(served, lines):
     as_before(served)
     said = kill_after(served, lines)
@@ -106,7 +106,7 @@ def test_killed_after_so_many_environments(served, lines):
     assert [step["state"] for step in rest[:len(said)]] == ["applied before"] * len(said)
 
 
-@pytest.mark.parametrize("function", ["kv_survey", "inspect_next", "check_target", "kv_put", "format_add_migration", "environment_update"])
+@pytest.mark.parametrize("function", ["kv_survey", "check_target", "kv_put", "environment_update"])
 def test_killed_within_an_environment(served, function):
     as_before(served)
     words = served.info["opctl"]
@@ -114,14 +114,13 @@ def test_killed_within_an_environment(served, function):
     is_done(served)
 
 
-@pytest.mark.parametrize("function", ["format_raise_floor", "environment_update"])
-def test_killed_while_the_floor_is_raised(tmp_path, function):
+def test_killed_while_the_floor_is_raised(tmp_path):
     home = Home(tmp_path)
     home.ok("init", "--unowned")
     home.ok("init", "--unowned", "--volatile")
     for env in DURABLE[:3]:
         contract((home.state, home.runtime), env, 2, 1)
-    kill_at(home, function, "migrate", "--apply", "--raise-floor", "2")
+    kill_at(home, "environment_update", "migrate", "--apply", "--raise-floor", "2")
     assert home.run("migrate", "--apply", "--raise-floor", "2").returncode == 0
     assert [contract((home.state, home.runtime), env, 2, 1) for env in DURABLE] == [(2, [1])] * len(DURABLE)
     assert [contract((home.state, home.runtime), env, 1, 1) for env in VOLATILE] == [(1, [1])] * len(VOLATILE)

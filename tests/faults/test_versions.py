@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from server_process import Home
+from server_process import Home, wait_until
 from test_configuration import the_one_line
 from versions import DURABLE, NEWER, OLDER, PRESENT, VOLATILE, WHAT, asks, contract, steps, version_of
 
@@ -25,12 +25,15 @@ class Versions(Home):
         return the_one_line(subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, env=self.environment()))
 
     def serves(self, program):
-        """A running server of that version, ended by the caller."""
+        """A server of that version that started; there are no keys, so that it does not get ready. Ended by the caller."""
         self.command = lambda server, *options: [program["server"], "--config", self.conf, *options]
         try:
-            return self.start("op-userinfo").wait_ready()
+            process = self.start("op-userinfo")
         finally:
             del self.command
+        wait_until(lambda: process.events("started") or process.popen.poll() is not None, 20)
+        assert process.get("/.live")[0] == 200, process.log
+        return process
 
     def ask(self, program, *words, wrap=()):
         return subprocess.run([*wrap, program["opctl"], "--config", self.conf, *words], capture_output=True, text=True, timeout=60, check=False)
@@ -130,7 +133,7 @@ def test_the_floor_is_raised_when_nobody_is_below_it(home):
     assert again == [{"environment": env, "floor": 2, "before": 2, "state": "stands"} for env in DURABLE]
     lower = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "1", "--json")) if "floor" in step]
     assert lower == again
-    assert present.get("/.ready")[0] == 200 and home.refusal(OLDER)
+    assert present.get("/.live")[0] == 200 and home.refusal(OLDER)
     present.end()
 
 
