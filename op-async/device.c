@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "data/form.h"
 #include "protocol/device.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "runtime/settings.h"
@@ -148,8 +149,7 @@ static void has_found(enum op_err result, void *arg)
         show_store_error(req, result);
     } else if (typed->wait > 0) {
         metrics_count("partita_user_codes_throttled_total", 1);
-        log_event(LOG_LEVEL_WARNING, "user_codes_throttled", req->request_id, req->trace, "address",
-                  req->client_address, NULL);
+        audit_write(AUDIT_USER_CODES_THROTTLED, req, &(struct audit_facts){0});
         http_set_fieldf(req, "Retry-After", "%u", typed->wait);
         show(req, &(struct page){.status = 429, .error = "device.throttled", .user_code = typed->text,
                                  .wait = typed->wait});

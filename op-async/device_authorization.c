@@ -6,6 +6,7 @@
 #include "protocol/authorize_request.h"
 #include "protocol/device.h"
 #include "protocol/resource.h"
+#include "runtime/audit.h"
 #include "runtime/client_request.h"
 #include "runtime/metrics.h"
 #include "runtime/reply.h"
@@ -134,8 +135,7 @@ static void is_counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (asking->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "device_requests_throttled", req->request_id, req->trace, "client_id",
-                  asking->client->client_id, "address", req->client_address, NULL);
+        audit_write(AUDIT_DEVICE_REQUESTS_THROTTLED, req, &(struct audit_facts){.client_id = asking->client->client_id});
         reply_too_many(req, asking->wait, "too many requests of this client or from this address, try again later");
     } else {
         asking->device_code = mem_secret(rand_token(req, 32));

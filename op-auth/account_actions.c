@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "account.h"
-#include "base/log.h"
 #include "browser.h"
 #include "password_change.h"
 #include "revocation.h"
+#include "runtime/audit.h"
 #include "runtime/server.h"
 #include "store/consents.h"
 #include "store/sessions.h"
@@ -20,6 +20,7 @@ struct action {
     struct who who;
     const char *target; /* the sid or client_id that it is about */
     bool own;           /* it ended the session that asked */
+    bool happened;      /* there was something to end */
 };
 
 /* False: answered. */
@@ -62,12 +63,6 @@ static bool is_fine(enum op_err result, struct action *action)
     return false;
 }
 
-static void note(const struct action *action, const char *event)
-{
-    log_event(LOG_LEVEL_INFO, event, action->req->request_id, action->req->trace, "user_id",
-              action->who.user->user_id, NULL);
-}
-
 /* --- one session --- */
 
 static enum op_err end_session(struct kv_txn *txn, void *arg)
@@ -78,6 +73,7 @@ static enum op_err end_session(struct kv_txn *txn, void *arg)
         return err;
     action->own = strcmp(action->target, action->who.session->sid) == 0;
     err = sessions_end_of_user(txn, action->who.user->user_id, action->target);
+    action->happened = err == OP_OK;
     return err == OP_ABSENT ? OP_OK : err; /* it has ended by itself */
 }
 
@@ -86,7 +82,9 @@ static void session_has_ended(enum op_err result, void *arg)
     struct action *action = arg;
     if (!is_fine(result, action))
         return;
-    note(action, "session_ended");
+    if (action->happened)
+        audit_write(AUDIT_SESSION_ENDED, action->req, &(struct audit_facts){
+            .user_id = action->who.user->user_id, .sid = action->target});
     if (action->own)
         browser_clear_session(action->req);
     view_redirect(action->req, action->own ? "/" : "/account?done=session");
@@ -113,6 +111,7 @@ static enum op_err withdraw(struct kv_txn *txn, void *arg)
 {
     struct action *action = arg;
     Rec__Consent *consent = NULL;
+    action->happened = false;
     enum op_err err = check_asker(txn, action);
     if (err != OP_OK)
         return err;
@@ -123,6 +122,7 @@ static enum op_err withdraw(struct kv_txn *txn, void *arg)
     if (err != OP_OK && err != OP_DENIED)
         return err;
     int64_t since = since_after(kv_now(txn), action->who.user->since, consent == NULL ? 0 : consent->since);
+    action->happened = true;
     return consents_withdraw(txn, user_id, action->target, since);
 }
 
@@ -131,7 +131,9 @@ static void has_withdrawn(enum op_err result, void *arg)
     struct action *action = arg;
     if (!is_fine(result, action))
         return;
-    note(action, "consent_withdrawn");
+    if (action->happened)
+        audit_write(AUDIT_CONSENT_WITHDRAWN, action->req, &(struct audit_facts){
+            .user_id = action->who.user->user_id, .client_id = action->target});
     view_redirect(action->req, "/account?done=withdrawn");
 }
 
@@ -160,8 +162,7 @@ static void is_out_everywhere(enum op_err result, struct revocation *revocation)
         view_store_error(req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "signed_out_everywhere", req->request_id, req->trace, "user_id",
-              revocation->who.user->user_id, NULL);
+    audit_write(AUDIT_SIGNED_OUT_EVERYWHERE, req, &(struct audit_facts){.user_id = revocation->who.user->user_id});
     browser_set_session(req, revocation->new_cookie);
     view_redirect(req, "/account?done=everywhere");
 }

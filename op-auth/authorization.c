@@ -118,6 +118,18 @@ static enum op_err insert_code(struct kv_txn *txn, void *arg)
 
 /* --- render --- */
 
+void authorization_note(const struct authorization *a, enum audit_event event)
+{
+    audit_write(event, a->req, &(struct audit_facts){
+        .client_id = a->client->client_id, .user_id = a->user->user_id, .sid = a->session->sid});
+}
+
+void authorization_note_consent(const struct authorization *a)
+{
+    if (a->outcome == OUTCOME_GRANT && a->answer == CONSENT_ALLOWED && !a->client->first_party)
+        authorization_note(a, AUDIT_CONSENT_GRANTED);
+}
+
 static void show_problem(struct authorization *a)
 {
     const char *key = "problem.request";
@@ -184,6 +196,8 @@ static void render(struct authorization *a)
     case OUTCOME_ERROR:
         log_event(LOG_LEVEL_INFO, "authorization_refused", a->req->request_id, a->req->trace, "client_id",
                   a->client->client_id, "error", oauth_error_name(a->error.code), NULL);
+        if (a->answer == CONSENT_DENIED && a->error.code == OAUTH_ACCESS_DENIED)
+            authorization_note(a, AUDIT_CONSENT_DENIED);
         respond(a->req, &a->request, NULL, &a->error);
         break;
     case OUTCOME_REENTER:
@@ -213,10 +227,12 @@ static void render(struct authorization *a)
 static void is_settled(enum op_err result, void *arg)
 {
     struct authorization *a = arg;
-    if (result != OP_OK)
+    if (result != OP_OK) {
         view_store_error(a->req, result);
-    else
-        render(a);
+        return;
+    }
+    authorization_note_consent(a);
+    render(a);
 }
 
 static void has_looked(enum op_err result, void *arg)

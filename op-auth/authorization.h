@@ -4,6 +4,7 @@
 #include "data/form.h"
 #include "interaction.h"
 #include "protocol/authorize_request.h"
+#include "runtime/audit.h"
 #include "runtime/http.h"
 #include "store/kv.h"
 
@@ -76,6 +77,10 @@ void authorization_settle_session(const void *ctx, struct authorization *a, int6
 
 /* In a transaction on sessions, for OUTCOME_GRANT: writes what the grant leans on, consent and session. */
 must_check enum op_err authorization_settle(struct kv_txn *txn, struct authorization *a);
+/* Notes that the person said so to the client. */
+void authorization_note(const struct authorization *a, enum audit_event event);
+/* The same of a consent, where authorization_settle() has written one. */
+void authorization_note_consent(const struct authorization *a);
 /* What this visit has done, to be carried on by a form of that purpose; the flags only with the session they belong to. */
 struct interaction authorization_carry(const struct authorization *a, enum interaction_purpose purpose);
 

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "browser.h"
 #include "consent.h"
 #include "protocol/device.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "runtime/user_code.h"
@@ -140,8 +140,7 @@ static void show_problem(const struct approval *approval, int status, const char
 static void show_throttled(const struct approval *approval)
 {
     metrics_count("partita_user_codes_throttled_total", 1);
-    log_event(LOG_LEVEL_WARNING, "user_codes_throttled", approval->req->request_id, approval->req->trace, "address",
-              approval->req->client_address, NULL);
+    audit_write(AUDIT_USER_CODES_THROTTLED, approval->req, &(struct audit_facts){.user_id = approval->a->user->user_id});
     show_problem(approval, 429, "problem.device_throttled");
 }
 
@@ -169,8 +168,7 @@ static void is_decided(enum op_err result, void *arg)
     } else if (approval->found == NULL) {
         show_problem(approval, 400, "problem.device");
     } else {
-        log_event(LOG_LEVEL_INFO, allowed ? "device_approved" : "device_denied", a->req->request_id, a->req->trace,
-                  "client_id", a->client->client_id, "user_id", a->user->user_id, "sid", a->session->sid, NULL);
+        authorization_note(a, allowed ? AUDIT_DEVICE_APPROVED : AUDIT_DEVICE_DENIED);
         view_redirect(a->req, allowed ? "/device/approve?done=allowed" : "/device/approve?done=denied");
     }
 }
@@ -214,6 +212,13 @@ static void render(struct approval *approval)
     }
 }
 
+static void go_on(struct approval *approval)
+{
+    if (approval->found != NULL)
+        authorization_note_consent(approval->a);
+    render(approval);
+}
+
 static void is_settled(enum op_err result, void *arg)
 {
     struct approval *approval = arg;
@@ -225,7 +230,7 @@ static void is_settled(enum op_err result, void *arg)
     else if (signed_in && approval->found == NULL)
         show_problem(approval, 400, "problem.device");
     else
-        render(approval);
+        go_on(approval);
 }
 
 static void has_looked(enum op_err result, void *arg)

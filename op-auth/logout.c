@@ -4,10 +4,10 @@
 
 #include "auth.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "browser.h"
 #include "logout_decide.h"
 #include "protocol/params.h"
+#include "runtime/audit.h"
 #include "runtime/server.h"
 #include "runtime/settings.h"
 #include "store/clients.h"
@@ -101,8 +101,8 @@ static void has_ended(enum op_err result, void *arg)
         view_store_error(logout->req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "signed_out", logout->req->request_id, logout->req->trace, "user_id",
-              logout->who.user->user_id, "sid", logout->who.session->sid, NULL);
+    audit_write(AUDIT_SIGNED_OUT, logout->req, &(struct audit_facts){
+        .user_id = logout->who.user->user_id, .sid = logout->who.session->sid});
     answer(logout);
 }
 

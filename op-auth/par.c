@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "protocol/client_auth.h"
+#include "runtime/audit.h"
 #include "runtime/client_request.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
@@ -126,8 +127,7 @@ static void counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (push->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "pushes_throttled", req->request_id, req->trace, "client_id",
-                  push->client->client_id, "address", req->client_address, NULL);
+        audit_write(AUDIT_PUSHES_THROTTLED, req, &(struct audit_facts){.client_id = push->client->client_id});
         req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
         reply_too_many(req, push->wait, "too many pushed authorization requests, try again later");
     } else {

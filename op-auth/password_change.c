@@ -5,9 +5,9 @@
 #include "account.h"
 #include "auth.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "browser.h"
 #include "guesses.h"
+#include "runtime/audit.h"
 #include "runtime/notice.h"
 #include "runtime/password_pool.h"
 #include "runtime/server.h"
@@ -43,8 +43,7 @@ static void is_changed(enum op_err result, struct revocation *revocation)
         view_store_error(req, result);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "password_changed", req->request_id, req->trace, "user_id",
-              revocation->who.user->user_id, NULL);
+    audit_write(AUDIT_PASSWORD_CHANGED, req, &(struct audit_facts){.user_id = revocation->who.user->user_id});
     guesses_forget(revocation->who.user->username, req->client_address);
     browser_set_session(req, revocation->new_cookie);
     view_redirect(req, "/account?done=password");
@@ -64,11 +63,18 @@ static void hold_ended(bool is_held, void *arg)
     revocation_run(&change->revocation);
 }
 
+static void note_failure(const struct password_change *change, const char *reason)
+{
+    audit_write(AUDIT_PASSWORD_CHANGE_FAILED, change->req, &(struct audit_facts){
+        .user_id = change->who.user->user_id, .reason = reason});
+}
+
 static void is_verified(enum op_err result, const char *new_phc, void *arg)
 {
     struct password_change *change = arg;
     struct http_request *req = change->req;
     if (result != OP_OK || new_phc == NULL) {
+        note_failure(change, "wrong_password");
         account_show(req, 422, "password.wrong", 0);
         return;
     }
@@ -117,6 +123,7 @@ static void is_counted(enum op_err result, unsigned wait, void *arg)
     if (result != OP_OK) {
         view_store_error(change->req, result);
     } else if (wait > 0) {
+        note_failure(change, "throttled");
         http_set_fieldf(change->req, "Retry-After", "%u", wait);
         account_show(change->req, 429, "sign_in.throttled", wait);
     } else {

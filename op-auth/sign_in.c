@@ -5,10 +5,10 @@
 #include "auth.h"
 #include "authorization.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/rand.h"
 #include "browser.h"
 #include "guesses.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/password_pool.h"
 #include "runtime/server.h"
@@ -187,11 +187,21 @@ static void go_on(struct attempt *attempt)
     authorization_go_on(req, &next, attempt->start.new_cookie);
 }
 
+static const char *why_wrong(const struct attempt *attempt)
+{
+    if (attempt->user == NULL)
+        return "unknown_account";
+    if (attempt->user->disabled)
+        return "disabled_account";
+    return attempt->stored == NULL ? "no_password" : "wrong_password";
+}
+
+/* What was typed as a name stays out: it may be a mail address, or a password. */
 static void wrong(struct attempt *attempt)
 {
     metrics_count("partita_sign_ins_failed_total", 1);
-    log_event(LOG_LEVEL_INFO, "sign_in_failed", attempt->req->request_id, attempt->req->trace, "user_id",
-              attempt->user == NULL ? NULL : attempt->user->user_id, NULL);
+    audit_write(AUDIT_SIGN_IN_FAILED, attempt->req, &(struct audit_facts){
+        .user_id = attempt->user == NULL ? NULL : attempt->user->user_id, .reason = why_wrong(attempt)});
     let_try_again(attempt, "sign_in.wrong");
 }
 
@@ -215,8 +225,8 @@ static void is_established(enum op_err result, void *arg)
         view_store_error(attempt->req, result);
     } else {
         metrics_count("partita_sign_ins_total", 1);
-        log_event(LOG_LEVEL_INFO, "signed_in", attempt->req->request_id, attempt->req->trace, "user_id",
-                  attempt->user->user_id, "sid", attempt->start.sid, NULL);
+        audit_write(AUDIT_SIGNED_IN, attempt->req, &(struct audit_facts){
+            .user_id = attempt->user->user_id, .sid = attempt->start.sid});
         if (attempt->new_phc != NULL)
             stored_password_refresh(attempt->user->user_id, attempt->stored->phc, attempt->new_phc);
         go_on(attempt);
@@ -280,7 +290,7 @@ static void is_counted(enum op_err result, unsigned wait, void *arg)
         view_store_error(attempt->req, result);
     } else if (wait > 0) {
         metrics_count("partita_sign_ins_throttled_total", 1);
-        log_event(LOG_LEVEL_WARNING, "sign_in_throttled", attempt->req->request_id, attempt->req->trace, NULL);
+        audit_write(AUDIT_SIGN_IN_THROTTLED, attempt->req, &(struct audit_facts){0});
         http_set_fieldf(attempt->req, "Retry-After", "%u", wait);
         show_again(attempt, 429, "sign_in.throttled", wait);
     } else {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "forget.h"
 #include "generate.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/trouble.h"
 #include "store/keyring.h"
@@ -179,17 +180,27 @@ static enum op_err apply(struct kv_txn *txn, void *arg)
     return err;
 }
 
-static void log_changes(const struct application *a)
+static enum audit_event event_of(const struct rotation_key *key)
 {
-    static const char *const wishes[] = {"schedule", "rotate now", "rotate at once, the present keys leaked"};
+    if (key->change == ROTATION_DELETE)
+        return AUDIT_KEY_DELETED;
+    if (key->change == ROTATION_INSERT)
+        return AUDIT_KEY_MADE;
+    return key->state == ROTATION_RETIRED ? AUDIT_KEY_RETIRED : AUDIT_KEY_ROTATED;
+}
+
+static void note_changes(const struct application *a)
+{
+    static const char *const wishes[] = {"schedule", "asked", "leaked"};
     for (size_t i = 0; i < a->plan.count; i++) {
         const struct rotation_key *key = &a->plan.keys[i];
-        if (key->change == ROTATION_KEEP)
-            continue;
-        const char *state = key->change == ROTATION_DELETE ? "deleted" : stored_state_name(key->state);
-        log_event(LOG_LEVEL_INFO, "signing_key", NULL, NULL, "kid", key->kid, "alg", jose_alg_name(key->alg), "state",
-                  state, "because", wishes[a->wish], NULL);
-        metrics_count("partita_key_changes_total", 1);
+        metrics_count("partita_key_changes_total", key->change != ROTATION_KEEP);
+        if (key->change == ROTATION_KEEP || (key->change == ROTATION_UPDATE && key->state == ROTATION_NEXT))
+            continue; /* its turn comes at another time */
+        const char *changed = mem_printf(a->ctx, "alg=%s state=%s", jose_alg_name(key->alg),
+                                         key->change == ROTATION_DELETE ? "deleted" : stored_state_name(key->state));
+        audit_write(event_of(key), NULL, &(struct audit_facts){
+            .object = key->kid, .changed = changed, .reason = wishes[a->wish]});
     }
 }
 
@@ -208,7 +219,7 @@ static void applied(enum op_err result, void *arg)
     struct application *a = arg;
     struct keys *keys = a->keys;
     if (result == OP_OK) {
-        log_changes(a);
+        note_changes(a);
         remove_deleted(a);
         forget_taken(keys);
         finish(keys, 0);

@@ -17,6 +17,7 @@
 #include "protocol/administration.h"
 #include "protocol/bearer.h"
 #include "runtime/access.h"
+#include "runtime/audit.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
 
@@ -198,6 +199,15 @@ static enum op_err load(struct kv_txn *txn, void *arg)
     return access_load(txn, entry->request->http, &entry->request->token, &entry->facts);
 }
 
+static void note_refusal(const struct admin_request *request, const Rec__Client *client, const char *error)
+{
+    audit_write(AUDIT_ADMINISTRATION_REFUSED, request->http, &(struct audit_facts){
+        .actor = client == NULL ? NULL : mem_printf(request->http, "client:%s", client->client_id),
+        .operation = request->operation->id,
+        .reason = error,
+    });
+}
+
 static void loaded(enum op_err result, void *arg)
 {
     struct entry *entry = arg;
@@ -211,6 +221,7 @@ static void loaded(enum op_err result, void *arg)
     }
     if (administration_admit(req, &request->token, administration_resource(req, settings.issuer), entry->facts.client,
                              family_alive(&entry->facts), &wish, &error) != OP_OK) {
+        note_refusal(request, entry->facts.client, oauth_error_name(error.code));
         reply_bearer_scope_error(req, &error, administration_scope_for(req, &wish));
         return;
     }
@@ -225,12 +236,14 @@ static void authenticate(struct admin_request *request)
     struct oauth_error error = {OAUTH_INVALID_REQUEST, "more than one Authorization header"};
     enum op_err err = OP_INVALID;
     if (text == NULL && http_field_count(req, "authorization") < 2) {
+        note_refusal(request, NULL, "no_token");
         reply_bearer_error(req, NULL);
         return;
     }
     if (http_field_count(req, "authorization") == 1)
         err = access_verify(management_process.keyring, req, text, &request->token, &error);
     if (err == OP_INVALID) {
+        note_refusal(request, NULL, oauth_error_name(error.code));
         reply_bearer_error(req, &error);
     } else if (err != OP_OK) {
         admin_fail(request, err, NULL);

@@ -104,6 +104,7 @@ struct admin_request {
     const char *after;     /* ... after the `next` of the listing before; NULL: from the start */
     struct admin_match if_match, if_none_match;
     struct form *query;
+    const char *command;   /* what of operation->commands it is, NOUN_VERB, where the body says; NULL: operation->id */
     void *own;             /* the handler's */
 };
 enum { ADMIN_LIMIT_MAX = 200, ADMIN_LIMIT_DEFAULT = 50 };
@@ -113,11 +114,11 @@ const char *admin_value(const struct admin_request *request, const char *name);
 /* The precondition of a change: for use inside its work. OP_MISMATCH: the record has moved on; admin_fail() says 412. */
 must_check enum op_err admin_check_version(const struct admin_request *request, uint64_t version);
 
-/* --- replies: each frees the request; those to a change log who did what to which id --- */
+/* --- replies: each frees the request; those to a change note who did what to which id (runtime/audit.h) --- */
 
 /* 200, or 304 when the caller has this version already. version is of no matter where the operation is not versioned. */
 void admin_reply_one(struct admin_request *request, json_t *object, uint64_t version);
-/* 201. Its place is the operation's path and id; id goes into the log. */
+/* 201. Its place is the operation's path and id; id goes into the audit trail. */
 void admin_reply_new(struct admin_request *request, const char *id, json_t *object, uint64_t version);
 void admin_reply_list(struct admin_request *request, const struct listing *listing);
 void admin_reply_nothing(struct admin_request *request);

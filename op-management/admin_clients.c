@@ -238,6 +238,8 @@ static void handle_change(struct admin_request *request)
     json_t *patch = json_own(work, json_copy(request->body));
     if (json_get_string(request->body, "state", &work->wished) != OP_OK)
         work->wished = NULL;
+    else
+        request->command = strcmp(work->wished, "disabled") == 0 ? "client_disable" : "client_enable";
     json_object_del(patch, "state");
     work->patch = patch;
     kv_run(server_kv(), KV_CLIENTS, change, changed, work);

@@ -3,11 +3,90 @@
 #include "admin.h"
 #include "admin_read.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
 #include "runtime/trouble.h"
+
+/* --- the audit trail --- */
+
+/* The values of the path, as the audit trail names what was changed. */
+static const char *place_of(const struct admin_request *request)
+{
+    struct buf out = buf_make(request->http);
+    for (const char *at = strchr(request->operation->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        char *name = mem_strndup(request->http, at + 1, strcspn(at + 1, "}"));
+        buf_printf(&out, "%s%s", out.len == 0 ? "" : "/", admin_value(request, name));
+    }
+    return buf_string(&out);
+}
+
+static void add_changed(struct buf *out, const struct admin_member *member, const json_t *value)
+{
+    buf_printf(out, "%s%s", out->len == 0 ? "" : " ", member->name);
+    if (member->type == ADMIN_BOOL && json_is_boolean(value))
+        buf_printf(out, "=%s", json_is_true(value) ? "yes" : "no");
+    else if (member->choices != NULL && json_is_string(value))
+        buf_printf(out, "=%s", json_string_value(value));
+}
+
+/* The members of the body, with values where these are words of our own. */
+static const char *changed_by(const struct admin_request *request)
+{
+    struct buf out = buf_make(request->http);
+    if (request->body == NULL)
+        return NULL;
+    for (const struct admin_member *member = request->operation->schema->members; member->name != NULL; member++) {
+        const json_t *value = json_object_get(request->body, member->name);
+        if (value != NULL && (member->use & (ADMIN_NEW | ADMIN_CHANGE)) != 0)
+            add_changed(&out, member, value);
+    }
+    return out.len == 0 ? NULL : buf_string(&out);
+}
+
+/* The id that it is about: of the path, or of what the noun names. */
+static const char *subject_of(const struct admin_request *request, const char *parameter, const char *noun, const char *id)
+{
+    const struct admin_operation *operation = request->operation;
+    if (strstr(operation->path, mem_printf(request->http, "{%s}", parameter)) != NULL)
+        return admin_value(request, parameter);
+    return strcmp(operation->noun, noun) == 0 && operation->answer == ADMIN_GIVES_NEW ? id : NULL;
+}
+
+static struct audit_facts facts_of(const struct admin_request *request)
+{
+    return (struct audit_facts){
+        .actor = mem_printf(request->http, "client:%s", request->client_id),
+        .operation = request->command != NULL ? request->command : request->operation->id,
+        .changed = changed_by(request),
+    };
+}
+
+static void note(const struct admin_request *request, const char *id)
+{
+    if (request->operation->method == HTTP_GET)
+        return;
+    struct audit_facts facts = facts_of(request);
+    facts.object = id;
+    facts.user_id = subject_of(request, "user_id", "users", id);
+    facts.client_id = subject_of(request, "client_id", "clients", id);
+    facts.sid = subject_of(request, "sid", "sessions", id);
+    facts.result = "done";
+    metrics_count("partita_administration_changes_total", 1);
+    audit_write(AUDIT_ADMINISTRATION, request->http, &facts);
+}
+
+/* What a change came to nothing by; the ids that were sent for it may be anything. */
+static void note_failure(const struct admin_request *request, const char *error)
+{
+    if (request->operation->method == HTTP_GET || request->client_id == NULL)
+        return;
+    struct audit_facts facts = facts_of(request);
+    facts.result = "failed";
+    facts.reason = error;
+    audit_write(AUDIT_ADMINISTRATION, request->http, &facts);
+}
 
 /* --- refusals --- */
 
@@ -17,6 +96,7 @@ static void refuse(struct admin_request *request, int status, const char *error,
     struct http_request *req = request->http;
     json_t *body = json_make_object(req);
     req->error = error;
+    note_failure(request, error);
     json_set_string(body, "error", error);
     json_set_string(body, "error_description", member == NULL ? what : mem_printf(req, "%s %s", member, what));
     json_set_string(body, "member", member);
@@ -83,27 +163,6 @@ static void set_tag(struct admin_request *request, uint64_t version)
 {
     if (request->operation->versioned)
         http_set_fieldf(request->http, "ETag", "\"%llu\"", (unsigned long long)version);
-}
-
-/* The values of the path, as the log names what was changed. */
-static const char *place_of(const struct admin_request *request)
-{
-    struct buf out = buf_make(request->http);
-    for (const char *at = strchr(request->operation->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
-        char *name = mem_strndup(request->http, at + 1, strcspn(at + 1, "}"));
-        buf_printf(&out, "%s%s", out.len == 0 ? "" : "/", admin_value(request, name));
-    }
-    return buf_string(&out);
-}
-
-static void note(const struct admin_request *request, const char *id)
-{
-    const struct http_request *req = request->http;
-    if (request->operation->method == HTTP_GET)
-        return;
-    metrics_count("partita_administration_changes_total", 1);
-    log_event(LOG_LEVEL_INFO, "administration", req->request_id, req->trace, "client_id", request->client_id,
-              "operation", request->operation->id, "id", id, "address", req->client_address, NULL);
 }
 
 void admin_reply_one(struct admin_request *request, json_t *object, uint64_t version)

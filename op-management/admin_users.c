@@ -151,6 +151,7 @@ static void read_change(struct work *work)
     if (json_get_string(body, "state", &text) == OP_OK) {
         work->change.disable = strcmp(text, "disabled") == 0;
         work->change.enable = !work->change.disable;
+        work->request->command = work->change.disable ? "user_disable" : "user_enable";
     }
     work->change.claims = json_object_get(body, "claims");
 }

@@ -1,10 +1,10 @@
 #include "register.h"
 
-#include "base/log.h"
 #include "base/rand.h"
 #include "data/digest.h"
 #include "protocol/bearer.h"
 #include "registration.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/registration.h"
 #include "runtime/reply.h"
@@ -67,6 +67,7 @@ static enum op_err insert(struct kv_txn *txn, void *arg)
 
 static void refuse_token(struct http_request *req)
 {
+    audit_write(AUDIT_REGISTRATION_REFUSED, req, &(struct audit_facts){.reason = "initial_access_token"});
     reply_bearer_error(req, &(struct oauth_error){OAUTH_INVALID_TOKEN,
                                                   "the initial access token is unknown, has expired or is used up"});
 }
@@ -84,8 +85,7 @@ static void inserted(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_clients_registered_total", 1);
-    log_event(LOG_LEVEL_INFO, "client_registered", req->request_id, req->trace, "client_id", job->client->client_id,
-              "address", req->client_address, NULL);
+    audit_write(AUDIT_CLIENT_REGISTERED, req, &(struct audit_facts){.client_id = job->client->client_id});
     reply_json(req, 201,
                registration_members(req, job->client, settings.issuer, job->registration_token, job->secret));
 }
@@ -102,8 +102,7 @@ static void counted(enum op_err result, void *arg)
         kv_run(server_kv(), KV_CLIENTS, insert, inserted, job);
         return;
     }
-    log_event(LOG_LEVEL_WARNING, "registration_throttled", req->request_id, req->trace, "address",
-              req->client_address, NULL);
+    audit_write(AUDIT_REGISTRATION_THROTTLED, req, &(struct audit_facts){0});
     req->error = oauth_error_name(OAUTH_TEMPORARILY_UNAVAILABLE);
     json_t *body = json_make_object(req);
     json_set_string(body, "error", req->error);

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "base/rand.h"
 #include "data/digest.h"
 #include "protocol/bearer.h"
 #include "protocol/client_auth.h"
 #include "register.h"
+#include "runtime/audit.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
 #include "store/clients.h"
@@ -225,6 +225,7 @@ static enum op_err delete(struct kv_txn *txn, void *arg)
 /* §2.1: the same for a client that is not there and for a token that is not its. */
 static void refuse_token(struct http_request *req)
 {
+    audit_write(AUDIT_REGISTRATION_REFUSED, req, &(struct audit_facts){.reason = "registration_access_token"});
     reply_bearer_error(req, &(struct oauth_error){OAUTH_INVALID_TOKEN,
                                                   "there is no such client, or the token is not the one it manages "
                                                   "its registration with"});
@@ -242,11 +243,9 @@ static bool is_refused(enum op_err result, const struct managing *job)
     return true; /* job was the request's and is gone with it */
 }
 
-static void note(const struct managing *job, const char *event)
+static void note(const struct managing *job, enum audit_event event)
 {
-    const struct http_request *req = job->http;
-    log_event(LOG_LEVEL_INFO, event, req->request_id, req->trace, "client_id", job->client_id, "address",
-              req->client_address, NULL);
+    audit_write(event, job->http, &(struct audit_facts){.client_id = job->client_id});
 }
 
 static void show(const struct managing *job)
@@ -260,7 +259,7 @@ static void replaced(enum op_err result, void *arg)
     const struct managing *job = arg;
     if (is_refused(result, job))
         return;
-    note(job, "client_changed");
+    note(job, AUDIT_CLIENT_CHANGED);
     show(job);
 }
 
@@ -269,7 +268,7 @@ static void deleted(enum op_err result, void *arg)
     const struct managing *job = arg;
     if (is_refused(result, job))
         return;
-    note(job, "client_deleted");
+    note(job, AUDIT_CLIENT_DELETED);
     http_set_field(job->http, "Cache-Control", "no-store");
     http_set_field(job->http, "Pragma", "no-cache");
     http_reply(job->http, 204, NULL, bytes_of(NULL));
@@ -282,8 +281,7 @@ static void counted(enum op_err result, void *arg)
     if (result != OP_OK) {
         reply_store_error(req, result);
     } else if (job->wait > 0) {
-        log_event(LOG_LEVEL_WARNING, "registration_updates_throttled", req->request_id, req->trace, "client_id",
-                  job->client_id, "address", req->client_address, NULL);
+        note(job, AUDIT_REGISTRATION_UPDATES_THROTTLED);
         reply_too_many(req, job->wait, "too many updates of registrations, try again later");
     } else {
         job->fresh = mem_secret(rand_token(job, SECRET_BYTES));

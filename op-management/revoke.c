@@ -1,6 +1,7 @@
 #include "revoke.h"
 
-#include "base/log.h"
+#include "base/codec.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/reply.h"
 #include "runtime/server.h"
@@ -56,7 +57,8 @@ struct revoke_plan revoke_decide(const struct revoke_facts *facts)
 
 struct revocation {
     struct question *question;
-    struct revoke_plan plan; /* set by judge_and_revoke */
+    struct revoke_plan plan; /* set by judge_and_revoke ... */
+    const Rec__Grant *grant; /* ... of the token; NULL: unknown */
 };
 
 static enum op_err apply(struct kv_txn *txn, const struct revocation *job)
@@ -83,18 +85,25 @@ static enum op_err judge_and_revoke(struct kv_txn *txn, void *arg)
             bytes_from(question->token.refresh.family_id, sizeof question->token.refresh.family_id), &family);
     if (err != OP_OK && err != OP_ABSENT)
         return err;
+    job->grant = family != NULL ? family->grant : question->token.access.grant;
     job->plan = revoke_decide(&(struct revoke_facts){question->client, &question->token, family});
     return apply(txn, job);
 }
 
 /* --- render --- */
 
-static void note(const struct revocation *job, const char *what)
+static void note(const struct revocation *job)
 {
     const struct http_request *req = job->question->http;
+    bool family = job->plan.action == REVOKE_FAMILY;
     metrics_count("partita_tokens_revoked_total", 1);
-    log_event(LOG_LEVEL_INFO, "token_revoked", req->request_id, req->trace, "client_id",
-              job->question->client->client_id, "what", what, NULL);
+    audit_write(AUDIT_TOKEN_REVOKED, req, &(struct audit_facts){
+        .client_id = job->question->client->client_id,
+        .user_id = job->grant == NULL ? NULL : job->grant->user_id,
+        .sid = job->grant == NULL ? NULL : job->grant->sid,
+        .object = family ? codec_base64url(req, job->plan.family_id) : job->question->token.access.jti,
+        .reason = family ? "family" : "access_token",
+    });
 }
 
 /* §2.2: the client ignores the content. */
@@ -118,7 +127,7 @@ static void revoked(enum op_err result, void *arg)
         return;
     }
     if (job->plan.action != REVOKE_NOTHING)
-        note(job, job->plan.action == REVOKE_FAMILY ? "family" : "access_token");
+        note(job);
     reply_done(req);
 }
 

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "base/codec.h"
 #include "birth.h"
 #include "protocol/pkce.h"
 #include "runtime/alive.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "store/codes.h"
@@ -85,6 +86,7 @@ struct redemption {
     enum code_verdict verdict;
     struct oauth_error error;
     bool created;   /* for a replay: the first use's family is there ... */
+    const Rec__Grant *granted; /* ... with this, where it can be read ... */
     unsigned looks; /* ... after so many looks */
 };
 
@@ -153,8 +155,12 @@ static void family_killed(enum op_err result, void *arg)
         return;
     }
     metrics_count("partita_codes_replayed_total", 1);
-    log_event(LOG_LEVEL_WARNING, "code_replayed", req->request_id, req->trace, "client_id", job->facts.client_id,
-              NULL);
+    audit_write(AUDIT_CODE_REPLAYED, req, &(struct audit_facts){
+        .client_id = job->facts.client_id,
+        .user_id = job->granted == NULL ? NULL : job->granted->user_id,
+        .sid = job->granted == NULL ? NULL : job->granted->sid,
+        .object = codec_base64url(req, spent_family(job)),
+    });
     token_refuse(job->token, &job->error);
 }
 
@@ -170,6 +176,7 @@ static enum op_err look_for_family(struct kv_txn *txn, void *arg)
     Rec__Family *family;
     enum op_err err = families_get(txn, job->token->http, spent_family(job), &family);
     job->created = err == OP_OK || err == OP_DENIED;
+    job->granted = err == OP_OK ? family->grant : NULL;
     return err == OP_ABSENT || err == OP_DENIED ? OP_OK : err;
 }
 

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "base/codec.h"
 #include "issue.h"
 #include "runtime/alive.h"
+#include "runtime/audit.h"
 #include "runtime/metrics.h"
 #include "runtime/server.h"
 #include "store/families.h"
@@ -158,8 +159,12 @@ static void note_theft(const struct renewal *job)
 {
     const struct http_request *req = job->token->http;
     metrics_count("partita_refresh_tokens_replayed_total", 1);
-    log_event(LOG_LEVEL_WARNING, "refresh_token_replayed", req->request_id, req->trace, "client_id",
-              job->token->client->client_id, NULL);
+    audit_write(AUDIT_REFRESH_TOKEN_REPLAYED, req, &(struct audit_facts){
+        .client_id = job->token->client->client_id,
+        .user_id = job->family->grant->user_id,
+        .sid = job->family->grant->sid,
+        .object = codec_base64url(req, family_id_of(job)),
+    });
 }
 
 static void reply_tokens(const struct renewal *job)

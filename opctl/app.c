@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "audit.h"
 #include "base/clock.h"
 #include "cli_help.h"
 #include "print.h"
@@ -16,8 +17,6 @@
 #include "store/format.h"
 
 static_assert(APP_USAGE == EX_USAGE && APP_NO_CONFIG == EX_NOINPUT && APP_BAD_CONFIG == EX_CONFIG, "sysexits.h");
-
-#define DEFAULT_CONFIG "/etc/partita/partita.conf"
 
 int app_fail(const char *format, ...)
 {
@@ -133,7 +132,7 @@ int app_read_settings(const struct app *app)
     struct conf_source source = {.path = cli_value(&app->line, "config")};
     char *problems, *warnings;
     if (source.path == NULL)
-        source.path = DEFAULT_CONFIG;
+        source.path = APP_DEFAULT_CONFIG;
     source.overrides = cli_values(app->ctx, &app->line, "set", &source.override_count);
     enum op_err err = conf_read(app->ctx, &source, &SETTINGS_SECTION, 1, &problems, &warnings);
     if (err == OP_ABSENT) {
@@ -203,12 +202,21 @@ static int run_command(struct app *app)
         status = app_read_settings(app);
     if (status == APP_OK && command->store_count > 0)
         status = app_open(app, command->stores, command->store_count, &app->kv);
-    return status != APP_OK ? status : command->run(app);
+    bool is_change = audit_is_change(&app->line);
+    if (status == APP_OK && is_change)
+        status = audit_begin(app);
+    if (status != APP_OK)
+        return status;
+    status = command->run(app);
+    if (is_change)
+        audit_end(app, status);
+    return status;
 }
 
 int app_run(const struct cli *cli, int argc, char **argv)
 {
     struct app app = {.ctx = mem_root("opctl"), .cli = cli};
+    app.facts = mem_new(app.ctx, struct audit_facts);
     const char *why;
     int status = APP_OK;
     if (cli_parse(app.ctx, cli, argc, argv, &app.line, &why) != OP_OK) {

@@ -3,6 +3,7 @@
  * prints and how it fails. One process runs one command. */
 #include "cli.h"
 #include "data/json.h"
+#include "runtime/audit.h"
 #include "store/kv.h"
 
 /* Exit statuses, those of sysexits.h: the manual lists them. */
@@ -14,12 +15,15 @@ enum app_status {
     APP_BAD_CONFIG = 78,
 };
 
+#define APP_DEFAULT_CONFIG "/etc/partita/partita.conf"
+
 struct app {
     void *ctx; /* lives as long as the process */
     const struct cli *cli;
     struct cli_line line;
     bool json;     /* --json */
     struct kv *kv; /* the command's stores; NULL when it names none */
+    struct audit_facts *facts; /* of its line in the audit trail: a command adds whose id it learned */
 };
 
 /* Reads the line and the configuration, opens what the command names, runs it. Returns the exit status. Blocks. */

@@ -272,7 +272,7 @@ static const struct cli_option OPTIONS[] = {
 };
 
 const struct cli_command BACKUP_COMMANDS[] = {
-    {"backup", NULL, CLI_ARGUMENTS("DIR", 1, 1), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true, .run = run_backup,
+    {"backup", NULL, CLI_ARGUMENTS("DIR", 1, 1), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true, .changes = "", .run = run_backup,
      .help = "Copy the durable environments, all as they are at one moment, to a new directory, while servers run. The "
              "credentials and the configuration are not within."},
     {0},

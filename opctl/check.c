@@ -285,7 +285,7 @@ static const struct cli_option OPTIONS[] = {
 };
 
 const struct cli_command CHECK_COMMANDS[] = {
-    {"check", NULL, CLI_ARGUMENTS("[ENV...]", 0, KV_ENV_COUNT), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true,
+    {"check", NULL, CLI_ARGUMENTS("[ENV...]", 0, KV_ENV_COUNT), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true, .changes = "repair",
      .run = run_check,
      .help = "Hold every index against its records, in both directions, and every record against its format. Exit "
              "status 1 when something is wrong and was not repaired."},

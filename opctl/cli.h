@@ -26,6 +26,8 @@ struct cli_command {
     size_t store_count;
     bool needs_settings;   /* reads the configuration though it opens nothing */
     bool opens_older;      /* works too in environments that this version is too new for */
+    const char *changes;   /* for the audit trail: NULL: something, when it writes a store; "": something; else an option
+                              with which it does. Nothing with --dry-run or --verify */
     const char *help;      /* one sentence */
     int (*run)(struct app *app); /* returns the exit status */
 };

@@ -197,6 +197,7 @@ static int run_add(struct app *app)
     enum op_err err = app_write(app, KV_CLIENTS, add_client, &job);
     if (err != OP_OK)
         return fail_client(app, err, job.client->client_id);
+    app->facts->client_id = job.client->client_id;
     return say_sheet(app, job.client, job.secret, "client added");
 }
 

@@ -145,11 +145,11 @@ static const struct cli_option DEPLOY_OPTIONS[] = {
 static const struct cli_option COMMON[] = {DRY_RUN, READY_TIMEOUT};
 
 const struct cli_command DEPLOY_COMMANDS[] = {
-    {"deploy", NULL, CLI_ARGUMENTS("SERVER VERSION", 2, 2), CLI_OPTIONS(DEPLOY_OPTIONS), .run = run_deploy,
+    {"deploy", NULL, CLI_ARGUMENTS("SERVER VERSION", 2, 2), CLI_OPTIONS(DEPLOY_OPTIONS), .changes = "", .run = run_deploy,
      .help = "Put an installed version of a server to work, one instance at a time beside the old ones; go back by itself when it does worse. The version that runs is started anew, with the configuration and secrets as they are now."},
-    {"rollback", NULL, CLI_ARGUMENTS("SERVER", 1, 1), CLI_OPTIONS(COMMON), .run = run_rollback,
+    {"rollback", NULL, CLI_ARGUMENTS("SERVER", 1, 1), CLI_OPTIONS(COMMON), .changes = "", .run = run_rollback,
      .help = "Go back to the version of a server that served before: start it, then drain the present one."},
-    {"scale", NULL, CLI_ARGUMENTS("SERVER N", 2, 2), CLI_OPTIONS(COMMON), .run = run_scale,
+    {"scale", NULL, CLI_ARGUMENTS("SERVER N", 2, 2), CLI_OPTIONS(COMMON), .changes = "", .run = run_scale,
      .help = "Run this many instances of a server."},
     {0},
 };

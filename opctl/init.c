@@ -274,7 +274,7 @@ static const struct cli_option OPTIONS[] = {
 
 const struct cli_command INIT_COMMANDS[] = {
     {.noun = "init", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(OPTIONS),
-     .needs_settings = true, .help = "Make the environments with their owners and modes; what is there stays as it is.",
+     .needs_settings = true, .changes = "", .help = "Make the environments with their owners and modes; what is there stays as it is.",
      .run = run_init},
     {0},
 };

@@ -1,6 +1,7 @@
 /* opctl: the operator's command. It makes the environments and reads and changes what is in them, one verb at a
  * time; each verb's table says which environments it opens, and which of them for writing. */
 #include "app.h"
+#include "audit.h"
 #include "backup.h"
 #include "check.h"
 #include "client.h"
@@ -52,6 +53,7 @@ static const struct cli_command *const TABLES[] = {
     DEPLOY_COMMANDS,
     STATUS_COMMANDS,
     METRICS_COMMANDS,
+    AUDIT_COMMANDS,
     MANUAL_COMMANDS,
     NULL,
 };

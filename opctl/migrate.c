@@ -263,7 +263,7 @@ static const struct cli_option OPTIONS[] = {
 
 const struct cli_command MIGRATE_COMMANDS[] = {
     {"migrate", NULL, CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true,
-     .run = run_migrate,
+     .changes = "apply", .run = run_migrate,
      .help = "Apply the changes of data that this version brings to each environment that lacks them, a line for each."},
     {0},
 };

@@ -22,6 +22,6 @@ int person_id(const struct app *app, const char *name, const char **ret)
         return app_fail("there is no user %s (opctl user list shows all)", name);
     if (err != OP_OK)
         return app_fail_store(err, mem_printf(app->ctx, "user %s", name));
-    *ret = job.user_id;
+    *ret = app->facts->user_id = job.user_id;
     return APP_OK;
 }

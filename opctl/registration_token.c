@@ -71,6 +71,7 @@ static int run_add(struct app *app)
     json_set_string(sheet, "initial_access_token", job.token);
     json_set_string(sheet, "registration_endpoint", mem_printf(app->ctx, "%s/register", settings.issuer));
     json_object_update_missing(sheet, job.shown);
+    app->facts->object = json_string_value(json_object_get(job.shown, "id"));
     return app_show(app, sheet);
 }
 

@@ -232,7 +232,7 @@ static const struct cli_option OPTIONS[] = {
 };
 
 const struct cli_command RESTORE_COMMANDS[] = {
-    {"restore", NULL, CLI_ARGUMENTS("DIR", 1, 1), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true, .run = run_restore,
+    {"restore", NULL, CLI_ARGUMENTS("DIR", 1, 1), CLI_OPTIONS(OPTIONS), .needs_settings = true, .opens_older = true, .changes = "", .run = run_restore,
      .help = "Put a backup in the place of the state directory, which is kept beside it; the volatile environments are "
              "made anew. Refused while a server runs."},
     {0},

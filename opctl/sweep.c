@@ -51,7 +51,7 @@ static int run_sweep(struct app *app)
 }
 
 const struct cli_command SWEEP_COMMANDS[] = {
-    {"sweep", NULL, CLI_ARGUMENTS("[ENV...]", 0, KV_ENV_COUNT), .needs_settings = true, .run = run_sweep,
+    {"sweep", NULL, CLI_ARGUMENTS("[ENV...]", 0, KV_ENV_COUNT), .needs_settings = true, .changes = "", .run = run_sweep,
      .help = "Remove expired entries from environments that lie idle; without a name from all of them."},
     {0},
 };

@@ -165,6 +165,7 @@ static int run_add(struct app *app)
     status = run_flow(app, change.username, &job, &flow);
     if (status != APP_OK)
         return status;
+    app->facts->user_id = job.user_id;
     json_t *object = operate_user_json(app->ctx, job.user);
     json_object_update(object, generated);
     return say_secret(app, object, mem_printf(app->ctx, "user %s added (sub %s)%s", change.username, job.user_id,

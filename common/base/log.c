@@ -43,15 +43,14 @@ static void add_pair(struct buf *line, const char *key, const char *value)
     add_json(line, value);
 }
 
-static void add_time(struct buf *line)
+void log_time(char ret[LOG_TIME_SIZE])
 {
     struct timespec now;
     struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    char text[32];
-    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    buf_printf(line, "{\"time\":\"%.*s.%03ldZ\"", (int)len, text, now.tv_nsec / 1000000);
+    size_t len = strftime(ret, LOG_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(ret + len, LOG_TIME_SIZE - len, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
 void log_event(enum log_level level, const char *event, const char *request_id, const struct trace *trace, ...)
@@ -61,7 +60,9 @@ void log_event(enum log_level level, const char *event, const char *request_id, 
         return;
     void *ctx = mem_root("log line");
     struct buf line = buf_make(ctx);
-    add_time(&line);
+    char now[LOG_TIME_SIZE];
+    log_time(now);
+    buf_printf(&line, "{\"time\":\"%s\"", now);
     add_pair(&line, "level", names[level]);
     add_pair(&line, "server", server_name);
     add_pair(&line, "request_id", request_id);

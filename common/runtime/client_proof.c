@@ -1,7 +1,6 @@
 #include "runtime/client_proof.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "protocol/client_auth.h"
 #include "runtime/outside.h"
 #include "runtime/server.h"
@@ -20,12 +19,9 @@ static void end(struct verification *job, enum op_err result)
     job->done(result, job->arg);
 }
 
-/* why is for the log; a stranger gets the words that every failure has. */
 static void refuse(struct verification *job, const char *why, const char *description)
 {
-    const struct http_request *req = job->proof->req;
-    log_event(LOG_LEVEL_WARNING, "client_assertion_refused", req->request_id, req->trace, "client_id",
-              job->proof->client->client_id, "why", why, "kid", job->proof->assertion->header.kid, NULL);
+    job->proof->why = why;
     job->proof->error = (struct oauth_error){OAUTH_INVALID_CLIENT, description};
     end(job, OP_MISMATCH);
 }

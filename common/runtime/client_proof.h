@@ -12,7 +12,8 @@ struct client_proof {
     int64_t forget_jti_at;
     struct guard_limit limit; /* of accepted assertions, per client */
     /* the verdict: */
-    struct oauth_error error; /* OP_MISMATCH */
+    struct oauth_error error; /* OP_MISMATCH: a stranger gets the words that every failure has ... */
+    const char *why;          /* ... and the log these; static */
     unsigned retry_after;     /* OP_BUSY, seconds; 0: as for the store's */
     unsigned wait;            /* OP_OK, seconds: not 0 when the assertion holds and is one too many; its jti is not used up */
 };

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/log.h"
+#include "runtime/audit.h"
 #include "runtime/client_proof.h"
 #include "runtime/outside.h"
 #include "runtime/reply.h"
@@ -146,9 +146,24 @@ static enum op_err decide(struct authentication *job)
 
 /* --- render --- */
 
+/* A name that nobody has may be anything: something secret, typed into the wrong field. */
+static void note_failure(const struct authentication *job)
+{
+    const char *reason = "wrong_credentials";
+    if (job->client == NULL)
+        reason = "unknown_client";
+    else if (job->client->disabled)
+        reason = "disabled_client";
+    else if (job->auth->assertion != NULL)
+        reason = job->proof.why != NULL ? job->proof.why : job->error.description;
+    audit_write(AUDIT_CLIENT_AUTHENTICATION_FAILED, job->req, &(struct audit_facts){
+        .client_id = job->client == NULL ? NULL : job->client->client_id, .reason = reason});
+}
+
 static void failure_counted(enum op_err result, void *arg)
 {
     struct authentication *job = arg;
+    note_failure(job);
     if (result != OP_OK)
         reply_store_error(job->req, result);
     else
@@ -158,16 +173,15 @@ static void failure_counted(enum op_err result, void *arg)
 static void refuse_assertion_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->req;
-    log_event(LOG_LEVEL_WARNING, "client_assertions_throttled", req->request_id, req->trace, "client_id",
-              job->client->client_id, NULL);
+    audit_write(AUDIT_CLIENT_ASSERTIONS_THROTTLED, req, &(struct audit_facts){.client_id = job->client->client_id});
     reply_too_many(req, job->proof.wait, "too many assertions of this client, try again later");
 }
 
 static void refuse_for_a_while(const struct authentication *job)
 {
     struct http_request *req = job->req;
-    log_event(LOG_LEVEL_WARNING, "client_throttled", req->request_id, req->trace, "address", req->client_address,
-              NULL);
+    audit_write(AUDIT_CLIENT_THROTTLED, req, &(struct audit_facts){
+        .client_id = job->client == NULL ? NULL : job->client->client_id});
     reply_too_many(req, job->wait, "too many failed client authentications, try again later");
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "data/records.h"
+#include "runtime/audit.h"
 #include "runtime/version.h"
 
 static const struct admin *admin;
@@ -115,6 +116,16 @@ static void connections_refused(struct metric_samples *to)
     metric_add(to, "reason=\"resources\"", sockets.accept_failures);
 }
 
+/* --- its audit trail --- */
+
+static void audit_lines(struct metric_samples *to)
+{
+    struct audit_counts counts = audit_counts();
+    metric_add(to, "outcome=\"written\"", counts.written);
+    metric_add(to, "outcome=\"lost\"", counts.lost);
+    metric_add(to, "outcome=\"left_out\"", counts.left_out);
+}
+
 /* --- its environments --- */
 
 static const char *env_label(char text[64], size_t env)
@@ -199,6 +210,10 @@ const struct metric MEASURES[MEASURES_COUNT] = {
             metrics_add_requests, METRIC_COUNTER, "endpoint, status, error"),
     SAMPLES("partita_request_duration_seconds", "From a request's first byte to its answer.", metrics_add_durations,
             METRIC_HISTOGRAM, "endpoint"),
+    SAMPLES("partita_audit_lines_total",
+            "Lines of the audit trail: written, lost (they could not be written), or left_out (beyond audit_failures a "
+            "minute).",
+            audit_lines, METRIC_COUNTER, "outcome"),
     STORE("partita_store_map_bytes", "How large the environment can grow.", of_stores, METRIC_GAUGE, map_bytes),
     STORE("partita_store_size_bytes", "How large it has grown: pages in use and free ones.", of_stores, METRIC_GAUGE,
           size_bytes),

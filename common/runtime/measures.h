@@ -3,7 +3,7 @@
 #include "runtime/admin.h"
 #include "runtime/metrics.h"
 
-enum { MEASURES_COUNT = 30 };
+enum { MEASURES_COUNT = 31 };
 extern const struct metric MEASURES[MEASURES_COUNT];
 
 /* Keeps admin, which lives as long as the process serves, and declares them. */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "runtime/admin.h"
 #include "runtime/arguments.h"
+#include "runtime/audit.h"
 #include "runtime/limit.h"
 #include "runtime/listen.h"
 #include "runtime/stores.h"
@@ -83,7 +84,13 @@ static int configure(struct server *server)
     return EXIT_CONFIG;
 }
 
-/* --- stores --- */
+/* --- stores and the audit trail --- */
+
+static bool open_audit(struct server *server, const char **ret_why)
+{
+    return audit_open(server, settings.audit_dir, server->description->name, (unsigned)settings.audit_failures,
+                      ret_why) == OP_OK;
+}
 
 static bool open_stores(struct server *server, const char **ret_why)
 {
@@ -236,6 +243,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct server *server = arg;
     tell_readiness(server);
+    audit_tick();
     if (++server->ticks % READERS_EVERY_S != 0)
         return;
     unsigned cleared = kv_clear_dead_readers(server->kv);
@@ -328,8 +336,8 @@ static void on_breach(const struct http_request *req, int status, const char *wh
     char number[24];
     snprintf(number, sizeof number, "%d", status);
     metrics_request("framing", status, NULL, 0);
-    log_event(LOG_LEVEL_WARNING, "bad_framing", req == NULL ? NULL : req->request_id, req == NULL ? NULL : req->trace, "status", number, "what", what, "address", client_address,
-              NULL);
+    log_event(LOG_LEVEL_WARNING, "bad_framing", req == NULL ? NULL : req->request_id, req == NULL ? NULL : req->trace,
+              "status", number, "what", what, "address", client_address, NULL);
 }
 
 static const char *issuer_path(void)
@@ -448,7 +456,7 @@ static const char *start(struct server *server)
     const struct server_description *d = server->description;
     const char *why = "of unknown cause";
     limit_raise_descriptors();
-    if (!open_stores(server, &why))
+    if (!open_audit(server, &why) || !open_stores(server, &why))
         return why;
     server->base = make_base();
     make_events(server);
@@ -481,13 +489,14 @@ static int serve(struct server *server)
     if (why != NULL) {
         log_event(LOG_LEVEL_ERROR, "start_failed", NULL, NULL, "why", why, NULL);
     } else {
-        log_event(LOG_LEVEL_INFO, "started", NULL, NULL, "version", PARTITA_VERSION, "issuer", settings.issuer, NULL);
+        audit_write(AUDIT_STARTED, NULL, &(struct audit_facts){.object = PARTITA_VERSION});
         sd_notify(0, "READY=1");
         tell_readiness(server);
         event_base_dispatch(server->base);
-        log_event(LOG_LEVEL_INFO, "ended", NULL, NULL, NULL);
+        audit_write(AUDIT_ENDED, NULL, &(struct audit_facts){0});
     }
     finish(server);
+    audit_close();
     return why == NULL && !server->failed ? 0 : 1;
 }
 

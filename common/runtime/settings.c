@@ -161,6 +161,11 @@ static const struct conf_item ITEMS[] = {
      "How long the load balancer keeps an idle connection open; a draining server waits 2 s longer."},
     {"connections_max", CONF_NUMBER, "1024", 1, 100000, "connections", &settings.connections_max,
      "Connections that one server process accepts at a time."},
+    {"audit_dir", CONF_PATH, "/var/log/partita/audit", 0, 512, NULL, &settings.audit_dir,
+     "Where each server, and opctl, keeps its audit trail: NAME.jsonl. Empty: none is kept."},
+    {"audit_failures", CONF_NUMBER, "1000", 1, 1000000, "lines", &settings.audit_failures,
+     "Lines a minute that each event which strangers can cause (a failed sign-in) may write into the audit trail of one "
+     "process; the rest is counted."},
     {"log_level", CONF_ENUM, "info", 0, 0, NULL, &settings.log_level, "The lowest level that is logged.", LOG_LEVELS},
 };
 

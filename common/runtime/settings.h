@@ -39,6 +39,8 @@ struct settings {
     const char *mail_from;     /* the address that mail comes from, or "" */
     int64_t balancer_keepalive; /* how long the balancer keeps idle connections to us; drain waits 2 s longer */
     int64_t connections_max;    /* of one server process; lowered to what the descriptor limit allows */
+    const char *audit_dir;      /* where each server's audit trail lies, or "" */
+    int64_t audit_failures;     /* lines a minute and event that strangers can cause */
     int log_level;             /* enum log_level */
 };
 extern struct settings settings;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/audit.h"
 #include "runtime/route.h"
 
 static bool full[KV_ENV_COUNT]; /* an alarm stands */
@@ -17,9 +18,11 @@ void trouble_alarm(enum kv_env env, enum op_err what, const char *line, void *ar
 {
     (void)arg;
     full[env] = what == OP_FULL;
-    enum log_level level = what == OP_OK ? LOG_LEVEL_INFO : what == OP_FULL ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR;
-    const char *event = what == OP_OK ? "store_recovered" : what == OP_FULL ? "store_full" : "store_broken";
-    log_event(level, event, NULL, NULL, "env", kv_env_name(env), "what", line, NULL);
+    if (what == OP_OK || what == OP_FULL)
+        log_event(what == OP_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, what == OP_OK ? "store_recovered" : "store_full", NULL,
+                  NULL, "env", kv_env_name(env), "what", line, NULL);
+    else
+        audit_write(AUDIT_STORE_BROKEN, NULL, &(struct audit_facts){.object = kv_env_name(env), .reason = line});
 }
 
 static bool an_alarm_says_full(void)

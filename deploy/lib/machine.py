@@ -45,6 +45,7 @@ class Place:
         self.share = self.at("share")
         self.sockets = self.at("sockets")
         self.logs = self.at("log")
+        self.audit = self.at("audit")
         self.conf = self.at("etc", "partita.conf")
         self.credentials = self.at("credentials")
         self.up_json = self.at("up.json")
@@ -101,11 +102,12 @@ class Place:
         run(["systemd-sysusers", os.path.join(self.source, "deploy/systemd/partita.sysusers.conf")])
 
     def make_environments(self, map_sizes):
-        """Directories by the shipped tmpfiles.d, with its two roots replaced by ours; then the files."""
+        """Directories by the shipped tmpfiles.d, with its roots replaced by ours; then the files."""
         with open(os.path.join(self.source, "deploy/systemd/partita.tmpfiles.conf"), encoding="utf-8") as file:
             text = file.read()
         text = re.sub(r"/var/lib/partita(?=[/\s])", self.state, text)
         text = re.sub(r"/run/partita(?=[/\s])", self.runtime, text)
+        text = re.sub(r"/var/log/partita(?=[/\s])", self.dir, text)
         ours = self.at("etc", "tmpfiles.conf")
         with open(ours, "w", encoding="utf-8") as file:
             file.write(text)

@@ -19,7 +19,7 @@ from machine import Failure, Place
 from servers import SERVERS, Fleet
 
 
-OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "--dir"}
+OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "--dir", "all.audit_dir": "--dir"}
 
 
 def arguments():
@@ -87,7 +87,7 @@ def split_pairs(parser, words, usage, number=False):
 def write_conf(place, args):
     """partita.conf: what up decides, then the operator's own settings."""
     sections = {"all": {"issuer": args.issuer, "state_dir": place.state, "runtime_dir": place.runtime,
-                        "share_dir": place.share, "trusted_proxies": "unix"}}
+                        "audit_dir": place.audit, "share_dir": place.share, "trusted_proxies": "unix"}}
     for name, value in args.settings:
         section, _, option = name.rpartition(".")
         sections.setdefault(section, {})[option] = value

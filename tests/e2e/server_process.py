@@ -21,7 +21,7 @@ class Home:
         self.dir = tempfile.mkdtemp(prefix="partita-home-", dir="/tmp")
         self.conf = os.path.join(self.dir, "partita.conf")
         self.credentials = os.path.join(self.dir, "credentials")
-        for name in ("state", "run", "credentials"):
+        for name in ("state", "run", "audit", "credentials"):
             os.mkdir(os.path.join(self.dir, name))
         self.processes = []
         self.wrap = {}  # server -> words in front of its command: another network, another root
@@ -34,7 +34,7 @@ class Home:
         """Settings are SERVER__NAME=VALUE, of [all] without a server; "_" stands for "-" in a server's name. text is added
         as it is, and continues [all] where there are none of servers."""
         sections = {"all": {"issuer": issuer, "state_dir": self.dir + "/state", "runtime_dir": self.dir + "/run",
-                            "share_dir": os.path.join(ROOT, "share")}}
+                            "audit_dir": self.dir + "/audit", "share_dir": os.path.join(ROOT, "share")}}
         for name, value in settings.items():
             section, _, option = name.rpartition("__")
             sections.setdefault(section.replace("_", "-") or "all", {})[option] = value

@@ -266,7 +266,9 @@ def test_changes_are_in_the_log_without_secrets(partita, desk):
             assert time.monotonic() < deadline, process.log()
             time.sleep(0.02)
         line = next(json.loads(line) for line in process.log().split("\n") if '"administration"' in line)
-        assert (line["client_id"], line["operation"], line["id"]) == (desk.client["client_id"], "user_add", made["user_id"])
+        assert (line["actor"], line["operation"], line["object"], line["user_id"]) == (
+            "client:" + desk.client["client_id"], "user_add", made["user_id"], made["user_id"])
+        assert (line["changed"], line["result"]) == ("username password", "done")
         assert "quite a secret" not in process.log() and name not in process.log() and desk.token not in process.log()
     finally:
         process.close()

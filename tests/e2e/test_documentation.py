@@ -1,6 +1,6 @@
 """The documentation against the programs: its commands are run as they stand, and what it names is there.
 
-A block that begins with ```sh is run by bash, all blocks of a page in one shell, with ISSUER, SOCKETS and CONFIG set and the
+A block that begins with ```sh is run by bash, all blocks of a page in one shell, with ISSUER, SOCKETS, AUDIT and CONFIG set and the
 programs in PATH. A ```json or ```text block right after it is what it prints: the same members, and
 values where they are not made up, or the same lines, where ... stands for anything. Where a block reads an answer, the person at the browser gives it. A ```ini block is
 configuration that every server accepts."""
@@ -64,7 +64,7 @@ class Reader:
             self.wrap(os.path.join(programs, server), [os.path.join(installed, server)])
         self.directory, self.errors = directory, open(os.path.join(directory, "errors"), "w+", encoding="utf-8")
         end, self.commands = os.pipe()
-        environment = {"PATH": programs + ":" + os.environ["PATH"], "HOME": directory, "ISSUER": partita.issuer,
+        environment = {"PATH": programs + ":" + os.environ["PATH"], "HOME": directory, "ISSUER": partita.issuer, "AUDIT": os.path.join(partita.dir, "audit"),
                        "SOCKETS": os.path.join(os.path.dirname(partita.info["servers"][0]["socket"]), "admin"),
                        "CONFIG": partita.info["opctl"][partita.info["opctl"].index("--config") + 1],
                        **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}

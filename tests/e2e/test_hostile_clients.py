@@ -253,5 +253,5 @@ def test_the_log_tells_the_operator(world):
     """What the stranger is not told stands there, without the secret."""
     world.post("/token", **world.assertion(world.stranger))
     log = world.processes["op-token"].log()
-    assert re.search(r'"event":"client_assertion_refused".*"why":"a wrong signature"', log)
+    assert re.search(r'"event":"client_authentication_failed".*"reason":"a wrong signature"', log)
     assert world.basic["client_secret"] not in log

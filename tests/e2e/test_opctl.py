@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import select
 import stat
 import subprocess
@@ -31,7 +32,7 @@ class Home:
 
     def configure(self, issuer, more=""):
         with open(self.conf, "w", encoding="utf-8") as file:
-            file.write(f"[all]\nissuer = {issuer}\nstate_dir = {self.state}\nruntime_dir = {self.runtime}\n{more}")
+            file.write(f"[all]\nissuer = {issuer}\nstate_dir = {self.state}\nruntime_dir = {self.runtime}\naudit_dir = {self.dir}\n{more}")
 
     def run(self, *words, stdin=""):
         return subprocess.run([OPCTL, "--config", self.conf, *words], input=stdin, capture_output=True, text=True, timeout=60,
@@ -141,6 +142,8 @@ def test_a_verb_opens_only_what_it_needs(tmp_path):
     home = Home(tmp_path)
     home.ok("init")
     home.ok("user", "add", "alice", stdin=PASSWORD)
+    shutil.chown(os.path.join(home.dir, "opctl.jsonl"), "root", "opctl")
+    os.chmod(os.path.join(home.dir, "opctl.jsonl"), 0o660)
     program = os.path.join(home.dir, "opctl")
     subprocess.run(["cp", OPCTL, program], check=True)
 
@@ -166,7 +169,7 @@ def test_missing_environment_and_configuration(tmp_path):
     home.configure("ftp://id.example.org", "code_lifetime = soon\n")
     done = home.run("user", "list")
     assert done.returncode == 78
-    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [f"{home.conf}:2", f"{home.conf}:5"]
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [f"{home.conf}:2", f"{home.conf}:6"]
 
 
 def test_credentials(home, tmp_path):

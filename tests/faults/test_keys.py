@@ -33,6 +33,10 @@ def published(process):
     return [key["kid"] for key in json.loads(body)["keys"]]
 
 
+def changes(process):
+    return [event for name in ("key_made", "key_rotated", "key_retired", "key_deleted") for event in process.events(name)]
+
+
 def wait_for(condition, seconds=15):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -51,7 +55,7 @@ def test_many_instances_make_one_set_of_keys(make_home):
         for process in processes:
             assert sorted(published(process)) == sorted(made["current"] + made["next"])
             assert published(process)[:2] == sorted(made["current"])
-        assert sum(len(process.events("signing_key")) for process in processes) == 4
+        assert sum(len(process.events("key_made")) for process in processes) == 4
 
 
 def test_no_keys_no_readiness_and_then_without_a_restart(make_home):
@@ -86,7 +90,7 @@ def test_the_operators_word(make_home):
     third = states(home)
     assert not set(sum(third.values(), [])) & set(sum(second.values(), []))
     assert sorted(published(process)) == sorted(third["current"] + third["next"])
-    assert process.events("signing_key")[-1]["because"] == "rotate at once, the present keys leaked"
+    assert process.events("key_deleted")[-1]["reason"] == "leaked"
 
 
 def test_the_schedule_publishes_every_key_before_it_signs(make_home):
@@ -123,14 +127,14 @@ def test_a_crash_at_any_moment_leaves_every_published_key_whole(make_home):
     chance = random.Random(7)
     for _ in range(25):
         process = home.start("op-discovery").wait_ready()
-        assert process.events("signing_key") == [] or {e["because"] for e in process.events("signing_key")} != {"schedule"}, process.log
+        assert changes(process) == [] or {e["reason"] for e in changes(process)} != {"schedule"}, process.log
         home.opctl("key", "rotate", *(["--now"] if chance.random() < 0.5 else []))
         time.sleep(chance.random() * 0.25)
         process.end(signal.SIGKILL)
     process = home.start("op-discovery").wait_ready()
     now = states(home)
     assert (len(now["current"]), len(now["next"])) == (2, 2)
-    assert all(e["because"] != "schedule" for e in process.events("signing_key"))
+    assert all(e["reason"] != "schedule" for e in changes(process))
 
 
 def test_a_wish_made_while_nobody_runs_is_kept(make_home):

@@ -37,7 +37,7 @@ def lock_of(partita, env):
 
 
 def alarms(partita, server):
-    return [line["what"] for line in events(partita, server, "store_broken")]
+    return [line["reason"] for line in events(partita, server, "store_broken")]
 
 
 def stops_writing(partita, people, words):

@@ -31,6 +31,7 @@ CONF = """[all]
 issuer = {issuer}
 state_dir = {state}
 runtime_dir = {runtime}
+audit_dir = {audit}
 trusted_proxies = unix
 password_memory = 8MiB
 password_iterations = 1
@@ -156,7 +157,7 @@ class Mixed:
         link(place, "opctl", self.older)
         place.make_users()
         with open(place.conf, "w", encoding="utf-8") as file:
-            file.write(CONF.format(issuer=self.issuer, state=place.state, runtime=place.runtime))
+            file.write(CONF.format(issuer=self.issuer, state=place.state, runtime=place.runtime, audit=place.audit))
         place.mount_volatile([], lambda text: None)
         place.make_environments([])
         place.hand_credentials()
