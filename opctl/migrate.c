@@ -45,6 +45,7 @@ static void say_migration(const struct migrate *migrate, const struct migration 
     json_set_int(object, "migration", migration->number);
     json_set_string(object, "what", migration->what);
     json_set_string(object, "owner", owner);
+    json_set_int(object, "floor", format_floor(migrate->record));
     if (walk != NULL) {
         json_set_int(object, "entries", (int64_t)walk->seen);
         json_set_int(object, "changed", (int64_t)walk->changed);

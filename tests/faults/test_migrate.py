@@ -12,6 +12,7 @@ from person import Person, sign_in, token_request
 from test_opctl import DURABLE, VOLATILE, Home
 from test_opctl_crash import kill_at
 from token_process import REDIRECT_URI
+from trouble import is_passing
 from versions import WHAT, contract, steps, tool
 
 PASSWORD = "correct horse battery"
@@ -21,10 +22,11 @@ BROKEN = [("user_sessions", "lose"), ("session_cookies", "astray"), ("user_famil
 
 
 class Load:
-    """Refreshes, asks /userinfo and introspects, again and again, and notes every answer but 200."""
+    """Refreshes, asks /userinfo and introspects, again and again, and notes every answer but 200. A write that waited two
+    seconds, on a machine that is busy, may be put off, and is tried again."""
 
     def __init__(self, partita):
-        self.partita, self.wrong, self.count, self.over = partita, [], 0, threading.Event()
+        self.partita, self.wrong, self.count, self.put_off, self.over = partita, [], 0, 0, threading.Event()
         self.client = partita.add_client("While it migrates", REDIRECT_URI, "--introspection", "yes") | {"redirect_uris": [REDIRECT_URI]}
         partita.add_user("migrating", PASSWORD)
         self.tokens = sign_in(partita, self.client, "openid offline_access", Person(partita, "migrating", PASSWORD))
@@ -42,6 +44,9 @@ class Load:
 
     def round(self):
         done = token_request(self.partita, self.client, grant_type="refresh_token", refresh_token=self.tokens["refresh_token"])
+        if is_passing(done):
+            self.put_off += 1
+            return []
         if done.status_code != 200:
             return [done.text]
         self.tokens = done.json()
@@ -53,7 +58,7 @@ class Load:
     def end(self):
         self.over.set()
         self.thread.join(60)
-        assert not self.thread.is_alive() and self.count > 0 and self.wrong == []
+        assert not self.thread.is_alive() and self.wrong == [] and self.count > 2 * self.put_off
 
 
 @pytest.fixture(scope="module", name="served")

@@ -104,9 +104,10 @@ def test_what_migrate_says(home):
         f"keys: migration 1 ({WHAT}; of op-discovery): applied before\n"
         f"users: migration 1 ({WHAT}; of op-auth): applied, 0 entries seen, 0 changed\n")
     assert home.ask(PRESENT, "migrate", "--apply").stdout == before
+    assert home.ask(PRESENT, "migrate", "--apply", *(word for env in DURABLE + VOLATILE for word in ("--env", env))).stdout == before
     contract(home.dirs, "users", 1)
     assert steps(home.ask(PRESENT, "migrate", "--apply", "--env", "users", "--json")) == [
-        {"environment": "users", "migration": 1, "what": WHAT, "owner": "op-auth", "state": "applied", "entries": 0, "changed": 0, "left": 0}]
+        {"environment": "users", "migration": 1, "what": WHAT, "owner": "op-auth", "floor": 1, "state": "applied", "entries": 0, "changed": 0, "left": 0}]
     for words, why in ((["migrate"], "say --dry-run, or --apply"), (["migrate", "--apply", "--dry-run"], "say --dry-run, or --apply"),
                        (["migrate", "--apply", "--raise-floor", "two"], "--raise-floor two: it is a record format, as --version tells"),
                        (["migrate", "--apply", "--raise-floor", "0"], "--raise-floor 0: it is a record format, as --version tells"),
@@ -127,11 +128,11 @@ def test_the_floor_is_raised_when_nobody_is_below_it(home):
     old.end()
     dry = home.ask(PRESENT, "migrate", "--dry-run", "--raise-floor", "2")
     assert dry.returncode == 0 and dry.stdout.startswith("keys: floor 2: would be raised\n") and contract(home.dirs, "keys", 1, 1) == (1, [1])
-    said = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "2", "--json")) if "floor" in step]
+    said = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "2", "--json")) if "before" in step]
     assert said == [{"environment": env, "floor": 2, "before": 1, "state": "raised"} for env in DURABLE]
-    again = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "2", "--json")) if "floor" in step]
+    again = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "2", "--json")) if "before" in step]
     assert again == [{"environment": env, "floor": 2, "before": 2, "state": "stands"} for env in DURABLE]
-    lower = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "1", "--json")) if "floor" in step]
+    lower = [step for step in steps(home.ask(PRESENT, "migrate", "--apply", "--raise-floor", "1", "--json")) if "before" in step]
     assert lower == again
     assert present.get("/.live")[0] == 200 and home.refusal(OLDER)
     present.end()
