@@ -24,6 +24,8 @@ static void post_form(struct http_request *req, const struct authorize_request *
 void respond(struct http_request *req, const struct authorize_request *request, const char *code,
              const struct oauth_error *error)
 {
+    if (error != NULL)
+        req->error = oauth_error_name(error->code);
     if (request->mode != RESPONSE_FORM_POST) {
         view_redirect(req, authorize_response_url(req, request, settings.issuer, code, error));
         return;

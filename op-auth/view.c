@@ -124,8 +124,10 @@ void view_problem(struct http_request *req, const struct view_problem *problem)
     json_set_string(values, "title", problem_message(req, problem, "title", values));
     json_set_string(values, "text", problem_message(req, problem, "text", values));
     json_set_string(values, "error", error);
-    if (error != NULL)
+    if (error != NULL) {
+        req->error = error;
         json_set_string(values, "error_description", problem->error->description);
+    }
     set_resume(req, values, problem->path, problem->request);
     if (problem->href != NULL) {
         json_set_string(values, "href", mem_printf(req, "%s%s", auth.site.base, problem->href));
