@@ -8,7 +8,7 @@ enum { DISCOVERY_ALGS_MAX = 8 };
 
 struct discovery {
     struct conf_list signing_algs;
-    int64_t rotation_interval, publication_lead, key_retention, cache_max_age; /* seconds */
+    int64_t rotation_interval, publication_lead, key_retention, cache_max_age, shared_cache_max_age; /* seconds */
     enum jose_alg algs[DISCOVERY_ALGS_MAX]; /* signing_algs, parsed by discovery_check */
     struct rotation_rules rules;            /* of these and of [all], by discovery_check */
 };

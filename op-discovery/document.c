@@ -34,10 +34,16 @@ bool document_is_known(const char *if_none_match, const char *etag)
     }
 }
 
-void document_reply(struct http_request *req, const struct document *document, int64_t max_age)
+const char *document_cache_control(const void *ctx, struct document_life life)
+{
+    int64_t shared = life.shared_max_age < life.max_age ? life.shared_max_age : life.max_age;
+    return mem_printf(ctx, "public, max-age=%lld, s-maxage=%lld", (long long)life.max_age, (long long)shared);
+}
+
+void document_reply(struct http_request *req, const struct document *document, struct document_life life)
 {
     http_set_field(req, "ETag", document->etag);
-    http_set_fieldf(req, "Cache-Control", "public, max-age=%lld", (long long)max_age);
+    http_set_field(req, "Cache-Control", document_cache_control(req, life));
     http_set_field(req, "X-Content-Type-Options", "nosniff");
     if (document_is_known(http_field(req, "if-none-match"), document->etag))
         http_reply(req, 304, NULL, bytes_of(NULL));

@@ -11,7 +11,7 @@ static struct {
     const void *ctx;
     struct kv *kv;
     const struct rotation_rules *rules;
-    int64_t max_age;
+    struct document_life life;
     /* what was read last */
     void *loaded;        /* owns document; NULL until it has been read */
     struct document document;
@@ -29,12 +29,12 @@ struct reading {
     enum op_err result;
 };
 
-void jwks_setup(const void *ctx, struct kv *kv, const struct rotation_rules *rules, int64_t max_age)
+void jwks_setup(const void *ctx, struct kv *kv, const struct rotation_rules *rules, struct document_life life)
 {
     served.ctx = ctx;
     served.kv = kv;
     served.rules = rules;
-    served.max_age = max_age;
+    served.life = life;
 }
 
 static enum op_err read_keys(struct kv_txn *txn, void *arg)
@@ -124,7 +124,7 @@ void jwks_handle(struct http_request *req)
     else if (!served.complete)
         refuse(req);
     else
-        document_reply(req, &served.document, served.max_age);
+        document_reply(req, &served.document, served.life);
 }
 
 const char *jwks_not_ready(void)

@@ -29,6 +29,10 @@ static const struct conf_item CONF[] = {
      .help = "How long a retired key stays published; at least the lifetimes of access and ID tokens."},
     {.name = "cache_max_age", .type = CONF_DURATION, .def = "1h", .min = 0, .max = DAY, .unit = "s",
      .target = &discovery.cache_max_age, .help = "How long clients may cache the documents (Cache-Control: max-age)."},
+    {.name = "shared_cache_max_age", .type = CONF_DURATION, .def = "10s", .min = 0, .max = DAY, .unit = "s",
+     .target = &discovery.shared_cache_max_age,
+     .help = "How long the load balancer and other caches that answer many may (s-maxage), no longer than "
+             "cache_max_age: so soon whoever asks again knows that a key was withdrawn."},
 };
 
 static const struct kv_store STORES[] = {{KV_JWKS, true}, {KV_KEYS, true}};
@@ -77,8 +81,9 @@ static enum op_err start(struct server *server, const char **ret_why)
         .registration = registration_settings.mode != REGISTRATION_CLOSED,
         .must_push = settings.require_pushed_authorization_requests,
     };
-    metadata_setup(server, &metadata, discovery.cache_max_age);
-    jwks_setup(server, server_kv(), &discovery.rules, discovery.cache_max_age);
+    struct document_life life = {discovery.cache_max_age, discovery.shared_cache_max_age};
+    metadata_setup(server, &metadata, life);
+    jwks_setup(server, server_kv(), &discovery.rules, life);
     return keys_start(server, server_base(), server_kv(), seal_key, &discovery.rules, &keys, ret_why);
 }
 

@@ -10,7 +10,7 @@
 static struct {
     const char *issuer;
     struct document document;
-    int64_t max_age;
+    struct document_life life;
 } served;
 
 #define SET_STRINGS(object, key, ...) \
@@ -129,16 +129,16 @@ char *metadata_text(const void *ctx, const struct metadata *metadata)
     return json_text(ctx, out);
 }
 
-void metadata_setup(const void *ctx, const struct metadata *metadata, int64_t max_age)
+void metadata_setup(const void *ctx, const struct metadata *metadata, struct document_life life)
 {
     served.issuer = metadata->issuer;
     served.document = document_make(ctx, metadata_text(ctx, metadata));
-    served.max_age = max_age;
+    served.life = life;
 }
 
 void metadata_handle(struct http_request *req)
 {
-    document_reply(req, &served.document, served.max_age);
+    document_reply(req, &served.document, served.life);
 }
 
 /* "" for an issuer without a path. */

@@ -2,6 +2,7 @@
 /* Provider metadata (OpenID Connect Discovery 1.0 §3) and authorization server metadata (RFC 8414 §2):
  * one document that lists what works and nothing else. */
 #include "data/jose.h"
+#include "document.h"
 #include "protocol/scope.h"
 #include "runtime/conf.h"
 #include "runtime/http.h"
@@ -22,7 +23,7 @@ struct metadata {
 char *metadata_text(const void *ctx, const struct metadata *metadata);
 
 /* Makes the document that the handlers serve. Owned by ctx. */
-void metadata_setup(const void *ctx, const struct metadata *metadata, int64_t max_age);
+void metadata_setup(const void *ctx, const struct metadata *metadata, struct document_life life);
 
 /* ISSUER/.well-known/openid-configuration and ISSUER/.well-known/oauth-authorization-server. Frees req. */
 void metadata_handle(struct http_request *req);

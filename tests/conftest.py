@@ -31,7 +31,7 @@ class Partita:
         os.chmod(self.dir, 0o755)
         self.port, self.playground_port = free_port(), free_port()
         self.command = [os.path.join(ROOT, "deploy/up"), "--dir", self.dir]
-        self.options = ["--built", BUILD, "--listen", f"127.0.0.1:{self.port}", "--playground-listen",
+        self.options = ["--built", BUILD, "--balancer", os.environ.get("PARTITA_BALANCER", "nginx"), "--listen", f"127.0.0.1:{self.port}", "--playground-listen",
                         f"127.0.0.1:{self.playground_port}", "--detach", *options]
         self.start()
 

@@ -93,11 +93,9 @@ struct route_cors_plan route_cors_decide(enum route_cors cors, enum http_method 
                                          bool origin_known, bool asks_method)
 {
     struct route_cors_plan plan = {.vary = cors == CORS_CLIENT_ORIGINS};
-    if (cors == CORS_NONE || origin == NULL)
-        return plan;
-    if (cors == CORS_ANYONE)
+    if (cors == CORS_ANYONE) /* whoever asks: caches give the same copy to pages and to programs */
         plan.allow_origin = "*";
-    else if (origin_known)
+    else if (cors == CORS_CLIENT_ORIGINS && origin != NULL && origin_known)
         plan.allow_origin = origin;
     plan.preflight = plan.allow_origin != NULL && method == HTTP_OPTIONS && asks_method;
     return plan;

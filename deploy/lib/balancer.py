@@ -1,4 +1,4 @@
-"""nginx in front, and the certificate it shows."""
+"""The balancer in front, nginx or HAProxy, and the certificate it shows."""
 import os
 import shutil
 import signal
@@ -6,36 +6,38 @@ import socket
 import subprocess
 
 import ending
+import shipped
 from machine import Failure, run
 
-
-def fill(template, values):
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", value)
-    return template
+KINDS = ("nginx", "haproxy")
+STOP = {"nginx": signal.SIGQUIT, "haproxy": signal.SIGUSR1}  # what lets them end what they have begun
 
 
-def write_conf(place, issuer, listen, playground_listen, certificate):
+def conf_path(place, kind):
+    return place.at(kind, "nginx.conf" if kind == "nginx" else "haproxy.cfg")
+
+
+def write_conf(place, issuer, listen, playground_listen, certificate, kind="nginx"):
     """certificate is None or (certificate file, key file)."""
-    tls = ""
-    if certificate:
-        tls = (f"ssl_certificate {certificate[0]};\n        ssl_certificate_key {certificate[1]};\n"
-               "        ssl_protocols TLSv1.2 TLSv1.3;\n        ssl_session_cache shared:tls:4m;\n"
-               "        ssl_session_tickets off;\n"
-               "        add_header Strict-Transport-Security \"max-age=31536000\" always;")
-    with open(os.path.join(place.source, "deploy/nginx/nginx.conf.in"), encoding="utf-8") as file:
-        text = fill(file.read(), {
-            "DIR": place.dir, "LOGS": place.logs, "SOCKETS": place.sockets, "ISSUER": issuer, "LISTEN": listen,
-            "PLAYGROUND_LISTEN": playground_listen, "LISTEN_SSL": " ssl" if certificate else "", "TLS": tls})
-    with open(place.at("nginx", "nginx.conf"), "w", encoding="utf-8") as file:
+    os.makedirs(place.at(kind), mode=0o755, exist_ok=True)
+    site = shipped.Site(place.source, place.at(kind), place.logs, place.sockets, "www-data", issuer, listen, certificate,
+                        place.at("playground"), playground_listen)
+    try:
+        text = {"nginx": shipped.nginx, "haproxy": shipped.haproxy}[kind](site)
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}") from None
+    with open(conf_path(place, kind), "w", encoding="utf-8") as file:
         file.write(text)
 
 
-def check(place):
-    """nginx judges what it was given before anything starts: certificates, keys, addresses."""
-    done = ending.call(["nginx", "-t", "-e", "/dev/null", "-c", place.at("nginx", "nginx.conf")])
+def check(place, kind="nginx"):
+    """The balancer judges what it was given before anything starts: certificates, keys, addresses."""
+    if kind == "nginx":
+        done = ending.call(["nginx", "-t", "-e", "/dev/null", "-c", conf_path(place, kind)])
+    else:
+        done = ending.call(["haproxy", "-c", "-q", "-f", conf_path(place, kind)])
     if done.returncode != 0:
-        words = [line for line in done.stderr.split("\n") if "[emerg]" in line] or [done.stderr.strip()]
+        words = [line for line in done.stderr.split("\n") if "[emerg]" in line or "[ALERT]" in line] or [done.stderr.strip()]
         raise Failure(words[0])
 
 
@@ -50,11 +52,13 @@ def answers(listen):
         return False
 
 
-def start(place):
-    log = open(os.path.join(place.logs, "nginx.log"), "ab")
-    return subprocess.Popen(["nginx", "-e", os.path.join(place.logs, "nginx-error.log"), "-c", place.at("nginx", "nginx.conf"),
-                             "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                            preexec_fn=lambda: ending.die_with_parent(signal.SIGQUIT))
+def start(place, kind="nginx"):
+    """Runs as root, and its workers do not."""
+    command = {"nginx": ["nginx", "-e", os.path.join(place.logs, "nginx-error.log"), "-c", conf_path(place, kind), "-g", "daemon off;"],
+               "haproxy": ["haproxy", "-db", "-f", conf_path(place, kind)]}[kind]
+    with open(os.path.join(place.logs, kind + ".log"), "ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                preexec_fn=lambda: ending.die_with_parent(STOP[kind]))
 
 
 def check_port_free(listen, option):

@@ -44,13 +44,13 @@ class Fleet:
         self.place, self.say = place, say
         self.instances = [Instance(name, n + 1) for name in SERVERS for n in range(instances.get(name, 1))]
         self.listeners = {}
-        self.helpers = {}  # pid -> (name, function that starts it again)
+        self.helpers = {}  # pid -> (name, function that starts it again, the signal that ends it well)
         self.stopping = False
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify_path = os.path.join(place.sockets, "notify")
 
     def open_sockets(self, group):
-        """One Unix socket per server, which only nginx's group may connect to."""
+        """One Unix socket per server, which only the balancer's group may connect to."""
         for path in [self.notify_path] + [self.socket_path(name) for name in SERVERS]:
             if os.path.exists(path):
                 os.unlink(path)
@@ -99,9 +99,9 @@ class Fleet:
         os.close(log)
         instance.pid, instance.ready, instance.started = pid, False, time.monotonic()
 
-    def add_helper(self, name, start):
-        """A process that is no server of ours (nginx): kept running in the same way."""
-        self.helpers[start().pid] = (name, start)
+    def add_helper(self, name, start, stop=signal.SIGQUIT):
+        """A process that is no server of ours (the balancer): kept running in the same way."""
+        self.helpers[start().pid] = (name, start, stop)
 
     def wait_ready(self, seconds, front):
         """True once every instance has said READY=1 and front() is true."""
@@ -142,11 +142,11 @@ class Fleet:
             if pid == 0:
                 return
             if pid in self.helpers:
-                name, start = self.helpers.pop(pid)
+                name, start, stop = self.helpers.pop(pid)
                 if not self.stopping:
                     self.say(f"{name} {describe(status)}; starting it again")
                     time.sleep(0.2)
-                    self.helpers[start().pid] = (name, start)
+                    self.helpers[start().pid] = (name, start, stop)
             for instance in self.instances:
                 if instance.pid == pid:
                     self.died(instance, status)
@@ -161,10 +161,10 @@ class Fleet:
         self.say(f"{instance} {describe(status)}; starting it again (its log: {self.place.logs}/{instance}.log)")
 
     def stop(self, seconds=15):
-        """SIGTERM to everyone, nginx first so that no new request arrives, then a wait."""
+        """SIGTERM to everyone, the balancer first so that no new request arrives, then a wait."""
         self.stopping = True
-        for pid in list(self.helpers):
-            signal_quietly(pid, signal.SIGQUIT)
+        for pid, (_, _, stop) in list(self.helpers.items()):
+            signal_quietly(pid, stop)
         self.wait_gone(lambda: not self.helpers, 5)
         for pid in list(self.helpers):
             signal_quietly(pid, signal.SIGTERM)

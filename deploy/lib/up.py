@@ -24,15 +24,16 @@ OURS = {"all.issuer": "--issuer", "all.state_dir": "--dir", "all.runtime_dir": "
 
 def arguments():
     parser = argparse.ArgumentParser(
-        prog="deploy/up", description="Builds Partita and runs it on this machine: every server as its own Unix user, nginx in "
-        "front, with a demonstration user, client and playground. A second run goes on with what the first one made.")
+        prog="deploy/up", description="Builds Partita and runs it on this machine: every server as its own Unix user, nginx or "
+        "HAProxy in front, with a demonstration user, client and playground. A second run goes on with what the first one made.")
     parser.add_argument("--source", help=argparse.SUPPRESS, required=True)
     parser.add_argument("--dir", default="/var/lib/partita", metavar="DIR",
                         help="where programs and state lie (default %(default)s)")
     parser.add_argument("--issuer", metavar="URL", help="the address users and clients see (default http://localhost:PORT of --listen)")
-    parser.add_argument("--listen", metavar="ADDRESS:PORT", help="where nginx listens (default 127.0.0.1:8080, with --tls 127.0.0.1:8443)")
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", help="where the balancer listens (default 127.0.0.1:8080, with --tls 127.0.0.1:8443)")
     parser.add_argument("--playground-listen", default="127.0.0.1:8081", metavar="ADDRESS:PORT",
                         help="where the playground is (default %(default)s)")
+    parser.add_argument("--balancer", choices=balancer.KINDS, default="nginx", help="what stands in front (default %(default)s)")
     parser.add_argument("--tls", action="store_true", help="make a local certificate authority and serve https")
     parser.add_argument("--tls-cert", metavar="FILE", help="serve https with this certificate chain")
     parser.add_argument("--tls-key", metavar="FILE", help="its private key")
@@ -48,7 +49,7 @@ def arguments():
     if bool(args.tls_cert) != bool(args.tls_key):
         parser.error("--tls-cert and --tls-key go together")
     if not re.fullmatch(r"[\w./+,@=~-]+", os.path.abspath(args.dir)):
-        parser.error("--dir: its path goes into the files of nginx and systemd: letters, digits and ._-+,@=~ only")
+        parser.error("--dir: its path goes into the files of the balancer and of systemd: letters, digits and ._-+,@=~ only")
     secure = args.tls or args.tls_cert
     args.listen = args.listen or ("127.0.0.1:8443" if secure else "127.0.0.1:8080")
     for option in ("listen", "playground_listen"):
@@ -152,7 +153,7 @@ def stop(place):
 
 
 def prepare(place, args, say):
-    """Everything up to the first start of a server. Returns (ca_file or None)."""
+    """What must be there before the first user. Returns (ca_file or None, (certificate, key) or None)."""
     balancer.stop_if_left(place)
     balancer.check_port_free(args.listen, "--listen")
     balancer.check_port_free(args.playground_listen, "--playground-listen")
@@ -169,9 +170,7 @@ def prepare(place, args, say):
         certificate = (os.path.abspath(args.tls_cert), os.path.abspath(args.tls_key))
     elif args.tls:
         ca_file, *certificate = balancer.local_certificate(place, urlsplit(args.issuer).hostname)
-    balancer.write_conf(place, args.issuer, args.listen, args.playground_listen, certificate)
-    balancer.check(place)
-    return ca_file
+    return ca_file, certificate
 
 
 def registration_mode(args):
@@ -257,10 +256,12 @@ def serve(place, args, say, ready):
     """Runs until told to stop. ready() is called once everything answers. Whatever happens, nothing is left behind."""
     fleet = None
     try:
-        ca_file = prepare(place, args, say)
+        ca_file, certificate = prepare(place, args, say)
         playground = playground_origin(args)
         ending.check()
         made = demo.make(place, playground, registration_mode(args) != "closed")
+        balancer.write_conf(place, args.issuer, args.listen, args.playground_listen, certificate, args.balancer)
+        balancer.check(place, args.balancer)
         ending.check()
         fleet = Fleet(place, args.instances, say)
 
@@ -285,9 +286,9 @@ def serve(place, args, say, ready):
 def run(place, args, fleet, ready, changed):
     """Starts the servers and keeps them running until it is asked to end."""
     fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
-    fleet.add_helper("nginx", lambda: balancer.start(place))
+    fleet.add_helper(args.balancer, lambda: balancer.start(place, args.balancer), balancer.STOP[args.balancer])
     if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen)):
-        late = ", ".join(str(i) for i in fleet.instances if not i.ready) or "nginx"
+        late = ", ".join(str(i) for i in fleet.instances if not i.ready) or args.balancer
         raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
     ready()
     while not ending.asked:

@@ -25,9 +25,8 @@ address_guesses = 100000
 device_client_requests = 1000000
 device_address_requests = 1000000
 """}
-NGINX = {"DIR": "/var/lib/balancer", "LOGS": "/var/log/nginx", "SOCKETS": "/run/partita-sockets", "ISSUER": ISSUER, "LISTEN": "127.0.0.1:443",
-         "PLAYGROUND_LISTEN": "127.0.0.1:8090", "LISTEN_SSL": " ssl",
-         "TLS": "ssl_certificate /etc/nginx/id.pem; ssl_certificate_key /etc/nginx/id.key;"}
+NGINX = {"login.example.org": "id.example.org", "/etc/nginx/partita.pem": "/etc/nginx/id.pem", "/etc/nginx/partita.key": "/etc/nginx/id.key",
+         "keepalive_timeout 5s": "keepalive_timeout 1s"}  # as an operator fills in the file that is shipped
 
 
 def call(*words, secret=PASSWORD + "\n", check=True):
@@ -61,12 +60,11 @@ def prepare(host, old, new):
     with open("/etc/hosts", "a", encoding="ascii") as file:
         file.write("127.0.0.1 id.example.org\n")
     make_certificate()
-    with open("/opt/fleet/nginx.conf.in", encoding="utf-8") as file:
+    with open("/opt/fleet/nginx.conf", encoding="utf-8") as file:
         text = file.read()
-    for name, value in NGINX.items():
-        text = text.replace(f"@{name}@", value)
-    os.makedirs("/var/lib/balancer/nginx", exist_ok=True)
-    write_file("/etc/nginx/nginx.conf", text.replace("/var/lib/balancer/nginx/nginx.pid", "/run/nginx.pid").replace("keepalive_timeout 5s", "keepalive_timeout 1s"))
+    for shipped, ours in NGINX.items():
+        text = text.replace(shipped, ours)
+    write_file("/etc/nginx/nginx.conf", text)
 
 
 def make_certificate():

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "fleet"))
 import machine  # noqa: E402
 
 NEXT = "99.0.0"
-ALSO = ["deploy/RUNBOOK.md", "deploy/nginx/nginx.conf.in", "tests/runbook/book.py", "tests/runbook/chapters.py", "tests/runbook/reader.py"]
+ALSO = ["deploy/RUNBOOK.md", "deploy/nginx/nginx.conf", "tests/runbook/book.py", "tests/runbook/chapters.py", "tests/runbook/reader.py"]
 with open(os.path.join(ROOT, "deploy/RUNBOOK.md"), encoding="utf-8") as runbook:
     TEXT = runbook.read()
 CHAPTERS = book.read(TEXT)

@@ -194,6 +194,24 @@ static void another_text_has_another_etag(void **state)
     talloc_free(ctx);
 }
 
+static void a_shared_cache_keeps_no_longer_than_a_client(void **state)
+{
+    (void)state;
+    static const struct {
+        struct document_life life;
+        const char *field;
+    } rows[] = {
+        {{3600, 10}, "public, max-age=3600, s-maxage=10"},
+        {{5, 10}, "public, max-age=5, s-maxage=5"},
+        {{0, 10}, "public, max-age=0, s-maxage=0"},
+        {{3600, 0}, "public, max-age=3600, s-maxage=0"},
+    };
+    void *ctx = mem_root("test");
+    for (size_t i = 0; i < COUNT(rows); i++)
+        row_string(rows[i].field, document_cache_control(ctx, rows[i].life), rows[i].field);
+    talloc_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +221,7 @@ int main(void)
         cmocka_unit_test(the_issuers_path_is_inserted),
         cmocka_unit_test(known_documents_are_not_sent_again),
         cmocka_unit_test(another_text_has_another_etag),
+        cmocka_unit_test(a_shared_cache_keeps_no_longer_than_a_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
