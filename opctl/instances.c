@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "data/json.h"
 
 #define RUNNING "/etc/partita/running"
 #define VERSIONS "/usr/lib/partita"
@@ -293,6 +294,21 @@ struct instances_health instances_health(const void *ctx, const char *instance)
     return (struct instances_health){mem_strndup(ctx, state, strcspn(state, "\n")),
                                      strtol(property(result.output, "NRestarts="), NULL, 10),
                                      strtol(property(result.output, "MainPID="), NULL, 10)};
+}
+
+const char *instances_last_words(const void *ctx, const char *instance, int64_t since)
+{
+    struct command_result journal = command_run(ctx, (const char *const[]){
+        "journalctl", "--quiet", "--no-pager", "--output=cat", mem_printf(ctx, "--since=@%lld", (long long)since),
+        mem_printf(ctx, "--unit=%s.service", instance), NULL});
+    const char *why = NULL, *event;
+    for (const char *line = journal.output; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+        json_t *said;
+        if (*line == '{' && json_read(ctx, bytes_from(line, strcspn(line, "\n")), &said) == OP_OK &&
+            json_get_string(said, "event", &event) == OP_OK && strcmp(event, "start_failed") == 0)
+            (void)!json_get_string(said, "why", &why);
+    }
+    return why == NULL ? "" : mem_printf(ctx, ": %s", why);
 }
 
 enum op_err instances_lock(const char **ret_why)

@@ -52,6 +52,9 @@ struct instances_health {
     long restarts, pid;
 };
 struct instances_health instances_health(const void *ctx, const char *instance);
+/* Why it says it could not start, in the journal since then (seconds since 1970), as ": WHY"; "" when it says nothing.
+ * Owned by ctx. */
+const char *instances_last_words(const void *ctx, const char *instance, int64_t since);
 
 /* Keeps two deployments on this machine apart; released when the process ends. OP_BUSY. */
 must_check enum op_err instances_lock(const char **ret_why);

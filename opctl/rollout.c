@@ -51,13 +51,13 @@ static const char *wait_ready(const struct rollout *rollout, const char *name)
 {
     const void *ctx = rollout->app->ctx;
     const char *socket = instances_socket(ctx, name);
-    int64_t until = clock_monotonic_us() + (int64_t)rollout->ready_timeout * 1000000;
+    int64_t since = clock_now(), until = clock_monotonic_us() + (int64_t)rollout->ready_timeout * 1000000;
     char *body = NULL;
     int status = 0;
     while (operator_socket_get(ctx, socket, "/.ready", &status, &body) != OP_OK || status != 200) {
         struct instances_health health = instances_health(ctx, name);
         if (health.restarts > 0 || strcmp(health.state, "failed") == 0)
-            return "it crashed while it started";
+            return mem_printf(ctx, "it crashed while it started%s", instances_last_words(ctx, name, since));
         if (clock_monotonic_us() > until)
             return mem_printf(ctx, "it was not ready after %u s: %.*s", rollout->ready_timeout,
                               body == NULL ? 9 : (int)strcspn(body, "\n"), body == NULL ? "no answer" : body);

@@ -198,3 +198,20 @@ def test_no_version_below_the_floor_is_deployed(home, machine):
         contract(home.dirs, "tokens", 2, 1)
         assert home.refused(PRESENT, *words, wrap=machine) == line
         contract(home.dirs, "tokens", 1, 1)
+
+
+def test_a_deployment_says_why_a_version_does_not_start(home, machine):
+    """systemd's part is played: the unit fails, and its journal is what the server says when it is started."""
+    fake = home.dir + "/fake"
+    for name, text in (("systemctl", 'case "$1" in show) echo ActiveState=failed; echo NRestarts=0; echo MainPID=0;; esac'),
+                       ("journalctl", f"echo a line of systemd\nexec {NEWER['server']} --config {home.conf} --listen unix:{home.dir}/x 2>&1")):
+        os.makedirs(fake, exist_ok=True)
+        with open(os.open(f"{fake}/{name}", os.O_WRONLY | os.O_CREAT, 0o755), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n" + text + "\n")
+    os.makedirs(home.versions + "/op-userinfo/9.1.0")
+    shutil.copy(NEWER["server"], home.versions + "/op-userinfo/9.1.0/op-userinfo")
+    done = home.ask(PRESENT, "deploy", "op-userinfo", "9.1.0", "--waive-rollback", wrap=["env", f"PATH={fake}:{os.environ['PATH']}", *machine])
+    said = done.stdout.splitlines()
+    assert done.returncode == 2 and said[0].startswith("op-userinfo@a1: failed: it crashed while it started: /"), (said, done.stderr)
+    assert said[0].endswith("run opctl migrate --apply --raise-floor 2, with opctl 9.1.0 or a newer one")
+    assert said[-1].startswith(f"op-userinfo: went back: {HERE} serves; 9.1.0 did not do: it crashed while it started: /")
