@@ -78,3 +78,8 @@ def test_every_metric_that_an_alert_asks_for_is_documented():
     for rule in rules():
         for name in metrics_of(rule["expr"]):
             assert name in known or name.removesuffix("_bucket") in known, f"{rule['alert']}: {name}"
+
+
+def test_the_page_lists_every_alert():
+    rows = re.findall(r"^\| `(Partita\w+)` \| (\w+) \|", read("docs/monitoring.md"), re.M)
+    assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in rules()]
