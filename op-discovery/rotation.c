@@ -140,14 +140,20 @@ static struct rotation_key *longest_retired(struct rotation *r, size_t *ret_coun
     return oldest;
 }
 
+/* After a leak: whoever believes tokens of it would believe forged ones. One that is no longer published is believed in
+ * hints alone, unless its private half is still there. */
+static bool is_dangerous(const struct rotation *r, const struct rotation_key *key)
+{
+    return r->wish == ROTATION_AT_ONCE && (key->signs || rotation_is_published(key, r->now));
+}
+
 static void forget_retired(struct rotation *r)
 {
     for (size_t i = 0; i < r->plan.count; i++) {
         struct rotation_key *key = &r->plan.keys[i];
         if (key->state != ROTATION_RETIRED)
             continue;
-        /* One that retired a moment ago still has its private half, which may have leaked with the others. */
-        if (r->now >= key->delete_at || (r->wish == ROTATION_AT_ONCE && key->signs))
+        if (r->now >= key->delete_at || is_dangerous(r, key))
             change(key, ROTATION_DELETE);
     }
     size_t count;

@@ -13,7 +13,7 @@ enum rotation_wish {
     ROTATION_NO_WISH,
     ROTATION_NOW,     /* next signs from now on, the current one retires (OpenID Connect Core §10.1.1: clients
                          that meet an unknown kid fetch the keys again) */
-    ROTATION_AT_ONCE, /* the present keys leaked: they are neither used nor published nor believed any more */
+    ROTATION_AT_ONCE, /* keys leaked: none that is used or published is any more, nor believed */
 };
 
 struct rotation_key {

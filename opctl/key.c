@@ -1,9 +1,14 @@
 #include "key.h"
 
+#include <time.h>
+
 #include "app.h"
+#include "base/clock.h"
 #include "operator/operate_keys.h"
 #include "parts.h"
 #include "store/keyring.h"
+
+enum { WAIT_S = 60, WAIT_STEP_MS = 50 };
 
 struct key_job {
     struct app *app;
@@ -57,21 +62,51 @@ static enum op_err put_wish(struct kv_txn *txn, void *arg)
     return rotation_wish_put(txn, wish);
 }
 
+static enum op_err look_for_wish(struct kv_txn *txn, void *arg)
+{
+    const struct key_job *job = arg;
+    Rec__RotationWish *wish;
+    return rotation_wish_get(txn, job->app->ctx, &wish);
+}
+
+/* op-discovery takes the wish with the change that it makes. */
+static int wait_rotated(const struct app *app, struct key_job *job)
+{
+    const struct timespec pause = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+    int64_t until = clock_monotonic_us() + WAIT_S * 1000000LL;
+    enum op_err err;
+    while ((err = app_read(app, look_for_wish, job)) == OP_OK && clock_monotonic_us() < until)
+        nanosleep(&pause, NULL);
+    if (err == OP_OK)
+        return app_fail("op-discovery has not done it within %d s: does it run (opctl status)? It does it as soon as it can",
+                        WAIT_S);
+    return err == OP_ABSENT ? APP_OK : app_fail_store(err, "the wish to rotate");
+}
+
 static int run_rotate(struct app *app)
 {
     struct key_job job = {.app = app, .at_once = cli_has(&app->line, "now")};
+    bool wait = cli_has(&app->line, "wait");
     enum op_err err = app_write(app, KV_JWKS, put_wish, &job);
     if (err != OP_OK)
         return app_fail_store(err, "the wish to rotate");
+    int status = wait ? wait_rotated(app, &job) : APP_OK;
+    if (status != APP_OK)
+        return status;
     json_t *object = json_make_object(app->ctx);
     json_set_bool(object, "wished", true);
     json_set_bool(object, "at_once", job.at_once);
+    json_set_bool(object, "done", wait);
+    if (wait)
+        return app_say(app, object, "the signing keys are rotated%s",
+                       job.at_once ? ": what the ones before signed is refused" : "");
     return app_say(app, object, "op-discovery is told to rotate the signing keys%s",
                    job.at_once ? " at once: what the present ones signed is refused from then on" : "");
 }
 
 static const struct cli_option ROTATE_OPTIONS[] = {
-    {"now", NULL, false, "the present keys leaked: stop using and publishing them at once", NULL},
+    {"now", NULL, false, "keys leaked: stop using and publishing all there are, at once", NULL},
+    {"wait", NULL, false, "until op-discovery has done it", NULL},
 };
 static const struct kv_store READ_STORES[] = {{KV_JWKS, false}};
 static const struct kv_store WRITE_STORES[] = {{KV_JWKS, true}};

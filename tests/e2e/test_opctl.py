@@ -435,7 +435,7 @@ def test_a_client_is_disabled_enabled_and_removed(home):
 
 def test_what_is_not_there(home):
     assert home.ok("key", "list") == [] and home.ok("session", "list") == [] and home.ok("family", "list") == []
-    assert home.ok("key", "rotate") == {"wished": True, "at_once": False}
+    assert home.ok("key", "rotate") == {"wished": True, "at_once": False, "done": False}
     assert home.ok("key", "rotate", "--now")["at_once"] is True
     home.ok("user", "add", "alice", "--no-password")
     assert home.ok("consent", "list", "alice") == [] and home.ok("session", "list", "--user", "alice") == []

@@ -85,8 +85,7 @@ def test_the_operators_word(make_home):
     second = states(home)
     assert second["retired"] == first["current"] and not set(second["next"]) & set(sum(first.values(), []))
     assert sorted(published(process)) == sorted(sum(second.values(), []))
-    home.opctl("key", "rotate", "--now")
-    wait_for(lambda: states(home)["current"] != second["current"], 5)
+    assert home.opctl("key", "rotate", "--now", "--wait")["done"]
     third = states(home)
     assert not set(sum(third.values(), [])) & set(sum(second.values(), []))
     assert sorted(published(process)) == sorted(third["current"] + third["next"])

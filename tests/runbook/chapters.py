@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 
 import requests
@@ -142,6 +143,40 @@ def is_dead(name):
     assert (before, refresh(name)) == (401, 400), f"the tokens of {name} are accepted"
 
 
+def works():
+    """Whether somebody can sign in just now."""
+    try:
+        signs_in()
+        return True
+    except (AssertionError, requests.RequestException):
+        return False
+
+
+class Trying:
+    """People who go on trying, whatever comes."""
+
+    def __init__(self):
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.rounds, daemon=True)
+        self.thread.start()
+
+    def rounds(self):
+        while not self.ending.wait(0.2):
+            works()
+
+    def stop(self):
+        self.ending.set()
+        self.thread.join(60)
+
+
+def published():
+    return {key["kid"] for key in requests.get(ISSUER + "/.well-known/jwks.json", timeout=30).json()["keys"]}
+
+
+def prints():
+    return {row["name"]: row["fingerprint"] for row in opctl("credential", "list")}
+
+
 def instances(server):
     """{instance: version} of those that run."""
     out = call("systemctl", "list-units", "--plain", "--no-legend", "--state=active", f"{server}@*.service").stdout
@@ -156,6 +191,9 @@ class Chapter:
 
     def begin(self):
         pass
+
+    def before(self, text):
+        """Before a block of the chapter is done."""
 
     def judge(self):
         signs_in()
@@ -214,7 +252,197 @@ class Scale(UnderLoad):
         assert len(instances("op-token")) == 1
 
 
-CHAPTERS = {"first-installation": FirstInstallation, "upgrade": Upgrade, "rollback": Rollback, "scale": Scale}
+class KeyRotation(Chapter):
+    def begin(self):
+        signs_in("signed before")
+
+    def judge(self):
+        goes_on("signed before")
+        signs_in()
+
+
+class EmergencyRotation(Chapter):
+    def begin(self):
+        signs_in("forged")
+        self.published = published()
+
+    def judge(self):
+        assert not self.published & published(), "a key that leaked is still published"
+        assert userinfo("forged") == 401
+        goes_on("forged")  # its refresh token
+        signs_in()
+
+
+class LeakedKey(Chapter):
+    def begin(self):
+        signs_in("of before")
+        self.published, self.prints = published(), prints()
+
+    def before(self, text):
+        if "op-discovery.socket" in text:
+            assert {name for name in self.prints if self.prints[name] != prints()[name]} == {"token-key", "form-key"}
+            goes_on("of before")
+        if "revoke-all" in text:
+            assert not set(self.prints.values()) & set(prints().values()) and not self.published & published()
+            assert userinfo("of before") == 401
+            goes_on("of before")
+
+    def judge(self):
+        is_dead("of before")
+        is_dead("first")
+        signs_in("first")
+        goes_on("first")
+
+
+class Export(Chapter):
+    def judge(self):
+        assert os.stat("/mnt/safe/partita-secrets").st_mode & 0o777 == 0o600
+        files = ["/mnt/safe/partita-secrets", "/mnt/safe/partita-secrets.old"]
+        assert not set.intersection(*(set(line for line in open(path, encoding="ascii") if not line.startswith("#")) for path in files))
+
+
+class Backup(Chapter):
+    def begin(self):
+        opctl("user", "add", "bob")
+        for name in ("at the backup", "revoked after", "ended after", "rotated after"):
+            signs_in(name)
+        World.held["ended after"] = sign_in(World, client(), "openid email")
+
+    def judge(self):
+        goes_on("at the backup")
+        World.save()
+
+
+class Restore(Chapter):
+    """Much happened since the backup."""
+
+    def begin(self):
+        signs_in("after the backup")
+        assert post("/revoke", token=World.held["revoked after"]["refresh_token"]).status_code == 200
+        is_dead("revoked after")
+        call("opctl", "user", "password", "bob", secret="another password here\n")
+        opctl("user", "add", "carol")
+
+    def before(self, text):
+        if "revoke-all" not in text:
+            return
+        goes_on("at the backup")
+        goes_on("revoked after")  # it came back to life
+        assert userinfo("after the backup") == 200 and refresh("after the backup") == 400
+        assert call("opctl", "user", "show", "carol", check=False).returncode == 1
+        sign_in(World, client(), person=Person(World, "bob", PASSWORD))
+
+    def judge(self):
+        for name in ("at the backup", "revoked after"):
+            is_dead(name)
+        signs_in("first")
+        goes_on("first")
+        assert os.path.exists("/var/lib/partita/reserve")
+
+
+class LostHost(Chapter):
+    """Another machine, with what lies in the safe place."""
+
+    def begin(self):
+        World.load()
+        assert not os.path.exists("/etc/partita")
+
+    def judge(self):
+        assert userinfo("at the backup") == 200, "the signing keys are others"
+        goes_on("at the backup")
+        signs_in()
+
+
+class FullDisk(Chapter):
+    """The state directory is a small file system of its own, which somebody fills."""
+
+    FILLER = "/var/lib/partita/old-dump"
+
+    def begin(self):
+        call("systemctl", "stop", "partita.target", *[f"{server}.socket" for server in SERVERS], "op-*@*.service")
+        used = int(call("du", "-sm", "/var/lib/partita").stdout.split()[0])
+        os.rename("/var/lib/partita", "/var/lib/partita.moved")
+        os.mkdir("/var/lib/partita")
+        call("mount", "-t", "tmpfs", "-o", f"size={used + 24}m,mode=0755", "small", "/var/lib/partita")
+        call("cp", "-a", "/var/lib/partita.moved/.", "/var/lib/partita/")
+        call("systemctl", "start", "partita.target")
+        wait("sign-in works on the small disk", works)
+        signs_in("before the disk was full")
+        with open(self.FILLER, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        wait("a sign-in is put off", lambda: not works())
+        assert userinfo("before the disk was full") == 200
+        self.people = Trying()
+
+    def before(self, text):
+        if "fallocate" in text:
+            os.unlink(self.FILLER)
+
+    def judge(self):
+        self.people.stop()
+        goes_on("before the disk was full")
+        signs_in()
+        assert "nothing is wrong" in call("opctl", "check").stdout
+
+
+class CrashLoop(Chapter):
+    """A version that did well, and then does not any more."""
+
+    def begin(self):
+        program = f"/usr/lib/partita/op-token/{World.new}/op-token"
+        os.rename(program, program + ".good")
+        write_file(program, f"""#!/bin/sh
+case "$*" in *--admin*) [ ! -e /run/trouble ] || exit 1 ;; esac
+exec {program}.good "$@"
+""")
+        os.chmod(program, 0o755)
+        call("opctl", "deploy", "op-token", World.new, "--watch", "0")
+        signs_in("before the crash")
+        write_file("/run/trouble", "")
+        for name in instances("op-token"):
+            call("systemctl", "kill", "--signal=KILL", name)
+
+    def judge(self):
+        assert set(instances("op-token").values()) == {World.old}
+        goes_on("before the crash")
+        signs_in()
+        os.unlink("/run/trouble")
+
+
+class TamperedLock(Chapter):
+    """A server that only reads tokens writes to its lock file: the last transaction's id, as LMDB 0.9 has it."""
+
+    TXNID_AT = 48
+
+    def begin(self):
+        signs_in("before the tampering")
+        call("setpriv", "--reuid=op-userinfo", "--regid=op-userinfo", "--init-groups", "python3", "-c", f"""
+import struct
+with open("/var/lib/partita/tokens/lock.mdb", "r+b", buffering=0) as file:
+    file.seek({self.TXNID_AT})
+    before = struct.unpack("<Q", file.read(8))[0]
+    file.seek({self.TXNID_AT})
+    file.write(struct.pack("<Q", before - 2))
+""")
+        reply = post("/revoke", token="A" * 43)
+        assert not works(), reply.text
+        assert userinfo("before the tampering") == 200
+
+    def judge(self):
+        goes_on("before the tampering")
+        signs_in()
+
+
+CHAPTERS = {
+    "first-installation": FirstInstallation, "upgrade": Upgrade, "rollback": Rollback, "scale": Scale, "key-rotation": KeyRotation,
+    "emergency-rotation": EmergencyRotation, "a-leaked-key": LeakedKey, "export-of-the-sealing-key": Export, "backup": Backup,
+    "restore": Restore, "a-lost-host": LostHost, "a-full-disk": FullDisk, "a-server-that-crash-loops": CrashLoop,
+    "a-tampered-lock-file": TamperedLock,
+}
 
 
 def is_for(chapter, host):

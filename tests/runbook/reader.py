@@ -42,6 +42,7 @@ def read_chapter(chapter, host, old, new, done):
     trouble = chapters.of(chapter.anchor, host)
     trouble.begin()
     for block in blocks:
+        trouble.before(block.text)
         follow(block, old, new)
         done.append(block.line)
     trouble.judge()

@@ -49,7 +49,8 @@ static void rules_one_by_one(void **state)
     struct rotation_key current = key_of("a", ROTATION_CURRENT, 0, 0), next = key_of("b", ROTATION_NEXT, 0, INTERVAL);
     struct rotation_key young = key_of("b", ROTATION_NEXT, INTERVAL - 10, INTERVAL - 10 + LEAD);
     struct rotation_key no_private = current, next_no_private = next;
-    no_private.signs = next_no_private.signs = false;
+    struct rotation_key retired = retired_key("r", 0);
+    no_private.signs = next_no_private.signs = retired.signs = false;
     const struct {
         const char *rule;
         struct rotation_key keys[4];
@@ -94,6 +95,10 @@ static void rules_one_by_one(void **state)
          " a:current  b:next -r:retired"},
         {"leaked: also one that retired a moment ago", {current, next, retired_key("r", 0)}, 3, ROTATION_AT_ONCE, 10,
          "-a:current -b:next -r:retired +new:current +new:next"},
+        {"and one that retired long before, as long as it is published", {current, next, retired}, 3, ROTATION_AT_ONCE,
+         PUBLISHED - 1, "-a:current -b:next -r:retired +new:current +new:next"},
+        {"but not one that only hints are held against", {current, next, retired}, 3, ROTATION_AT_ONCE, PUBLISHED,
+         "-a:current -b:next  r:retired +new:current +new:next"},
         {"the clock went back", {current, next}, 2, ROTATION_NO_WISH, -5000, " a:current  b:next"},
     };
     void *ctx = mem_root("test");
