@@ -90,8 +90,16 @@ static bool has_environment_open(const struct found *found, long pid)
     return has;
 }
 
-/* Asks the very file that the process runs, also when it was removed since; none that somebody else could have put
- * there, since we may be root. */
+/* We may be root: what is run must be root's then, and such that nobody else could have written it. */
+static bool is_trusted(const struct stat *file)
+{
+    if (geteuid() != 0 && file->st_uid == geteuid())
+        return true;
+    bool others_write = (file->st_mode & 002) != 0 || ((file->st_mode & 020) != 0 && file->st_gid != 0);
+    return file->st_uid == 0 && !others_write;
+}
+
+/* Asks the very file that the process runs, also when it was removed since. */
 static uint32_t ask_process(const void *ctx, long pid, const char **ret_version)
 {
     int fd = open(mem_printf(ctx, "/proc/%ld/exe", pid), O_RDONLY | O_CLOEXEC);
@@ -100,7 +108,7 @@ static uint32_t ask_process(const void *ctx, long pid, const char **ret_version)
     *ret_version = NULL;
     if (fd < 0)
         return 0;
-    if (fstat(fd, &file) == 0 && (file.st_uid == 0 || file.st_uid == geteuid()) && (file.st_mode & 022) == 0)
+    if (fstat(fd, &file) == 0 && is_trusted(&file))
         format = instances_ask_format(ctx, mem_printf(ctx, "/proc/self/fd/%d", fd), ret_version);
     close(fd);
     return format;

@@ -12,7 +12,7 @@ from person import Person, sign_in, token_request
 from test_opctl import DURABLE, VOLATILE, Home
 from test_opctl_crash import kill_at
 from token_process import REDIRECT_URI
-from trouble import is_passing
+from trouble import events, is_passing
 from versions import WHAT, contract, steps, tool
 
 PASSWORD = "correct horse battery"
@@ -28,10 +28,14 @@ class Load:
     def __init__(self, partita):
         self.partita, self.wrong, self.count, self.put_off, self.over = partita, [], 0, 0, threading.Event()
         self.client = partita.add_client("While it migrates", REDIRECT_URI, "--introspection", "yes") | {"redirect_uris": [REDIRECT_URI]}
+        self.before = self.alarms()
         partita.add_user("migrating", PASSWORD)
         self.tokens = sign_in(partita, self.client, "openid offline_access", Person(partita, "migrating", PASSWORD))
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
+
+    def alarms(self):
+        return [len(events(self.partita, each["name"], "store_broken")) for each in self.partita.info["servers"]]
 
     def run(self):
         while not self.over.is_set():
@@ -59,6 +63,7 @@ class Load:
         self.over.set()
         self.thread.join(60)
         assert not self.thread.is_alive() and self.wrong == [] and self.count > 2 * self.put_off
+        assert self.alarms() == self.before, "an environment was taken for a tampered one"
 
 
 @pytest.fixture(scope="module", name="served")
@@ -117,6 +122,14 @@ def test_killed_within_an_environment(served, function):
     words = served.info["opctl"]
     kill_at(SimpleNamespace(conf=words[words.index("--config") + 1]), function, "migrate", "--apply")
     is_done(served)
+
+
+def test_several_at_once(served):
+    as_before(served)
+    several = [subprocess.Popen(served.info["opctl"] + ["migrate", "--apply", "--json"], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[0].splitlines() for process in several]
+    assert [process.returncode for process in several] == [0] * 3 and [len(lines) for lines in said] == [len(ENVS)] * 3
+    assert {step["state"] for step in is_done(served)} == {"applied before"}
 
 
 def test_killed_while_the_floor_is_raised(tmp_path):

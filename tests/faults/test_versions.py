@@ -138,6 +138,20 @@ def test_the_floor_is_raised_when_nobody_is_below_it(home):
     present.end()
 
 
+def test_a_program_that_others_could_have_written_is_not_asked(home):
+    """It would run as root."""
+    own = home.dir + "/op-userinfo"
+    shutil.copy(PRESENT["server"], own)
+    for mode, owner in ((0o757, 0), (0o755, 65534)):
+        os.chown(own, owner, 0)
+        os.chmod(own, mode)
+        process = home.serves({"server": own})
+        assert home.refused(PRESENT, "migrate", "--dry-run", "--raise-floor", "2") == (
+            f"the floor cannot be 2: process {process.popen.pid} (op-userinfo) does not say which record formats it knows, and has an "
+            "environment open: end it first")
+        process.end()
+
+
 # --- versions that are installed ---
 
 @contextlib.contextmanager
