@@ -116,6 +116,7 @@ def test_the_check_sees_this_tree():
 MADE = {
     ("Grant", "op-auth/authorization_decide.c"): "of a new code, or of the first decision about a device's request",
     ("Grant", "op-token/client_credentials.c"): "of a token that is stored nowhere",
+    ("Grant", "op-token/issue.c"): "for the tokens of one answer; it is never stored",
     ("Grant", "common/protocol/access_token.c"): "of a token that was read; it is never stored",
     ("Mail", "common/runtime/notice.c"): "of a new message",
     ("Claim", "common/operator/operate_user_claims.c"): "one that the user did not have",
@@ -128,7 +129,7 @@ def made_in(text, messages):
     found = set()
     for message in messages:
         snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", message).lower()
-        made = rf"records_new\([^;]*rec__{snake}__descriptor|REC__{snake.upper()}__INIT|rec__{snake}__init|\(Rec__{message}\)|\bRec__{message} \w+ ?[=;]"
+        made = rf"records_new\([^;]*rec__{snake}__descriptor|REC__{snake.upper()}__INIT|rec__{snake}__init|\(Rec__{message}\)|\w\([^;]*\bRec__{message}\)|\bRec__{message} \w+ ?[=;]"
         if re.search(made, text):
             found.add(message)
     return found
@@ -142,12 +143,13 @@ def nested():
 @pytest.mark.parametrize("text", [
     "grant = records_new(ctx, &rec__grant__descriptor);", "family->grant = records_new(family,\n    &rec__grant__descriptor);",
     "Rec__Grant grant = REC__GRANT__INIT;", "rec__grant__init(&grant);", "Rec__Grant copy = *family->grant;", "Rec__Grant copy;",
-    "*family->grant = (Rec__Grant){.client_id = id};"])
+    "*family->grant = (Rec__Grant){.client_id = id};", "grant = mem_new(ctx, Rec__Grant);", "talloc_memdup(ctx, old, sizeof(Rec__Grant))"])
 def test_a_nested_message_that_is_made_is_seen(text):
     assert made_in(text, {"Grant", "RefreshGeneration"}) == {"Grant"}
 
 
-@pytest.mark.parametrize("text", ["const Rec__Grant *grant = family->grant;", "family->grant->sid = sid;", "records_unpack(ctx, &rec__grant__descriptor, in, &grant)"])
+@pytest.mark.parametrize("text", ["const Rec__Grant *grant = family->grant;", "family->grant->sid = sid;", "records_unpack(ctx, &rec__grant__descriptor, in, &grant)",
+                                  "list = mem_array(ctx, Rec__Grant *, count);", "static void f(const Rec__Grant *grant)"])
 def test_one_that_is_used_is_not(text):
     assert made_in(text, {"Grant"}) == set()
 
