@@ -72,7 +72,7 @@ class Processes(servers.Fleet):
         for pid in [i.pid for i in self.instances if i.pid] + list(self.helpers):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended and pid in self.helpers:
-                name, _ = self.helpers.pop(pid)
+                name = self.helpers.pop(pid)[0]
                 assert self.stopping, f"{name} {servers.describe(status)}"
             elif ended:
                 self.died(next(i for i in self.instances if i.pid == pid), status)
@@ -224,9 +224,11 @@ class Mixed:
         return text
 
     def close(self):
-        if self.fleet:
-            self.fleet.stop()
-        self.place.unmount_volatile()
-        found = sanitizer_reports(self.place.logs)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            if self.fleet:
+                self.fleet.stop()
+            found = sanitizer_reports(self.place.logs)
+        finally:
+            self.place.unmount_volatile()
+            shutil.rmtree(self.dir, ignore_errors=True)
         assert not found, "a sanitizer reported:\n" + found

@@ -85,13 +85,16 @@ def older():
     return version
 
 
+GIT = ["git", "-c", "safe.directory=*", "-C", ROOT]  # also where somebody else made the clone
+
+
 def check_out(name, commit, target):
-    known = subprocess.run(["git", "-C", ROOT, "cat-file", "-e", commit + "^{commit}"], capture_output=True, text=True, check=False)
+    known = subprocess.run([*GIT, "cat-file", "-e", commit + "^{commit}"], capture_output=True, text=True, check=False)
     if known.returncode != 0:
         raise Missing(f"the commit of {name} cannot be read here ({known.stderr.strip()}); in a shallow clone: git fetch --unshallow")
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(target)
-    with subprocess.Popen(["git", "-C", ROOT, "archive", commit], stdout=subprocess.PIPE) as archive:
+    with subprocess.Popen([*GIT, "archive", commit], stdout=subprocess.PIPE) as archive:
         subprocess.run(["tar", "-x", "-C", target], stdin=archive.stdout, check=True)
     if archive.returncode != 0:
         raise Missing(f"git archive {commit} failed")
