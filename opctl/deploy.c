@@ -31,7 +31,7 @@ static int look(struct app *app, struct rollout *rollout, struct rollout_state *
         return app_usage(app, "there is no server %s", rollout->server);
     if (!cli_has(&app->line, "dry-run") && geteuid() != 0)
         return app_fail("only root may start and stop servers: try again with sudo");
-    if (instances_lock(&why) != OP_OK || instances_look(app->ctx, rollout->server, state, &why) != OP_OK)
+    if ((!cli_has(&app->line, "dry-run") && instances_lock(&why) != OP_OK) || instances_look(app->ctx, rollout->server, state, &why) != OP_OK)
         return app_fail("%s", why);
     return number_of(app, "ready-timeout", 60, 600, &rollout->ready_timeout) ? APP_OK : APP_USAGE;
 }
@@ -108,6 +108,8 @@ static int run_rollback(struct app *app)
     if (status != APP_OK)
         return status;
     if (rollout_plan_back(app->ctx, &state, &rollout.plan, &why) != OP_OK)
+        return app_fail("%s", why);
+    if (instances_check(app->ctx, rollout.server, rollout.plan.to_version, &why) != OP_OK)
         return app_fail("%s", why);
     if ((status = check_floor(app, rollout.server, rollout.plan.to_version)) != APP_OK)
         return status;

@@ -109,7 +109,7 @@ static uint32_t ask_process(const void *ctx, long pid, const char **ret_version)
     if (fd < 0)
         return 0;
     if (fstat(fd, &file) == 0 && is_trusted(&file))
-        format = instances_ask_format(ctx, mem_printf(ctx, "/proc/self/fd/%d", fd), ret_version);
+        format = instances_ask_format(ctx, mem_printf(ctx, "/proc/%ld/fd/%d", (long)getpid(), fd), ret_version);
     close(fd);
     return format;
 }

@@ -18,6 +18,8 @@
 #define WANTS "/etc/systemd/system/partita.target.wants"
 #define UNIT_FILES "/lib/systemd/system"
 #define ADMIN "/run/partita-admin"
+#define LOCK "/run/partita-opctl.lock"
+#define ASK_SECONDS "10" /* that a program may take to say what it is */
 
 const char *const INSTANCES_SERVERS[] = {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management",
                                          "op-async", NULL};
@@ -68,6 +70,19 @@ static char *link_target(const void *ctx, const char *path)
     return len <= 0 || (size_t)len == sizeof target ? NULL : mem_strndup(ctx, target, (size_t)len);
 }
 
+/* The version that a link names; NULL: there is none. */
+static const char *version_of(const void *ctx, const char *path)
+{
+    const char *target = link_target(ctx, path), *slash = target == NULL ? NULL : strrchr(target, '/');
+    return slash == NULL ? target : slash + 1;
+}
+
+/* What is kept aside of SERVER@1's link. */
+static char *previous_of(const void *ctx, const char *proven)
+{
+    return mem_printf(ctx, "%s.previous", proven);
+}
+
 static char *wanted_path(const void *ctx, const char *instance)
 {
     return mem_printf(ctx, WANTS "/%s.service", instance);
@@ -80,9 +95,9 @@ static bool is_active(const char *state)
 
 static void look_closer(const void *ctx, const char *name, struct rollout_instance *instance)
 {
-    const char *target = link_target(ctx, mem_printf(ctx, RUNNING "/%s", name));
+    const char *version = version_of(ctx, mem_printf(ctx, RUNNING "/%s", name));
     struct stat st;
-    instance->version = target == NULL ? "" : strrchr(target, '/') == NULL ? target : strrchr(target, '/') + 1;
+    instance->version = version == NULL ? "" : version;
     instance->enabled = lstat(wanted_path(ctx, name), &st) == 0;
     instance->active = is_active(instances_health(ctx, name).state);
 }
@@ -93,7 +108,7 @@ enum op_err instances_look(const void *ctx, const char *server, struct rollout_s
     size_t count = 0;
     DIR *dir = opendir(RUNNING);
     if (dir == NULL) {
-        *ret_why = mem_printf(ctx, RUNNING ": %s", strerror(errno));
+        *ret_why = mem_printf(ctx, RUNNING ": %s: is the package partita-common installed?", strerror(errno));
         return OP_BROKEN;
     }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
@@ -105,7 +120,8 @@ enum op_err instances_look(const void *ctx, const char *server, struct rollout_s
         found[count++] = instance;
     }
     closedir(dir);
-    *ret = (struct rollout_state){server, found, count};
+    char *proven = mem_printf(ctx, RUNNING "/%s@1", server);
+    *ret = (struct rollout_state){server, found, count, version_of(ctx, proven), version_of(ctx, previous_of(ctx, proven))};
     return OP_OK;
 }
 
@@ -121,30 +137,63 @@ static char *said(const void *ctx, const char *text, const char *name)
     return NULL;
 }
 
+static char *program_of(const void *ctx, const char *server, const char *version)
+{
+    return mem_printf(ctx, "%s/%s", instances_version_dir(ctx, server, version), server);
+}
+
+enum op_err instances_check(const void *ctx, const char *server, const char *version, const char **ret_why)
+{
+    const char *program = program_of(ctx, server, version);
+    if (access(program, X_OK) == 0)
+        return OP_OK;
+    *ret_why = mem_printf(ctx, "%s %s is not installed (%s): install the package partita-%s-%s", server, version, program,
+                          server, version);
+    return OP_ABSENT;
+}
+
+/* What it says, on one line; a program that hangs is ended. */
+static struct command_result ask(const void *ctx, const char *program, const char *config, const char *question)
+{
+    const char *with[] = {"timeout", "--kill-after=1", ASK_SECONDS, program, "--config", config, question, NULL};
+    const char *without[] = {"timeout", "--kill-after=1", ASK_SECONDS, program, question, NULL};
+    return command_run(ctx, config == NULL ? without : with);
+}
+
+static char *on_one_line(const void *ctx, const char *text)
+{
+    char *line = mem_strndup(ctx, text, strlen(text) - (*text != '\0' && text[strlen(text) - 1] == '\n'));
+    for (char *at = line; *at != '\0'; at++)
+        *at = *at == '\n' ? '|' : (unsigned char)*at < ' ' ? '?' : *at;
+    return line;
+}
+
 enum op_err instances_ask_version(const void *ctx, const char *server, const char *version, const char *config,
                                   const char **ret_follows, const char **ret_why)
 {
-    const char *program = mem_printf(ctx, "%s/%s", instances_version_dir(ctx, server, version), server);
-    struct command_result told = command_run(ctx, (const char *const[]){program, "--version", NULL});
+    const char *program = program_of(ctx, server, version);
+    if (instances_check(ctx, server, version, ret_why) != OP_OK)
+        return OP_ABSENT;
+    struct command_result told = ask(ctx, program, NULL, "--version");
     const char *number = told.status == 0 ? said(ctx, told.output, server) : NULL;
     if (number == NULL || strcmp(number, version) != 0) {
-        *ret_why = mem_printf(ctx, "%s %s is not installed (%s): install the package partita-%s-%s", server, version,
-                              program, server, version);
+        *ret_why = mem_printf(ctx, "%s --version does not say \"%s %s\": install the package partita-%s-%s anew", program,
+                              server, version, server, version);
         return OP_ABSENT;
     }
     const char *follows = said(ctx, told.output, "follows");
     *ret_follows = follows == NULL || strcmp(follows, "none") == 0 ? "" : follows;
-    struct command_result judged =
-        command_run(ctx, (const char *const[]){program, "--config", config, "--check-config", NULL});
+    struct command_result judged = ask(ctx, program, config, "--check-config");
     if (judged.status == 0)
         return OP_OK;
-    *ret_why = mem_printf(ctx, "%s %s refuses the configuration: %s", server, version, judged.output);
+    *ret_why = mem_printf(ctx, "%s %s refuses the configuration: %s", server, version,
+                          *judged.output == '\0' ? "it says nothing" : on_one_line(ctx, judged.output));
     return OP_INVALID;
 }
 
 uint32_t instances_ask_format(const void *ctx, const char *program, const char **ret_version)
 {
-    struct command_result told = command_run(ctx, (const char *const[]){program, "--version", NULL});
+    struct command_result told = ask(ctx, program, NULL, "--version");
     const char *records = told.status == 0 ? said(ctx, told.output, "records") : NULL;
     const char *space = strchr(told.output, ' ');
     uint64_t format = 0;
@@ -199,21 +248,28 @@ enum op_err instances_link(const void *ctx, const char *instance, const char *se
     return put_link(ctx, instances_version_dir(ctx, server, version), mem_printf(ctx, RUNNING "/%s", instance), ret_why);
 }
 
-enum op_err instances_prove(const void *ctx, const char *server, const char *version, const char **ret_why)
+/* Each step leaves links that opctl rollback understands, should it be the last one. */
+enum op_err instances_prove(const void *ctx, const char *server, const char *version, bool keep, const char **ret_why)
 {
-    const char *path = mem_printf(ctx, RUNNING "/%s@1", server), *aside = mem_printf(ctx, "%s.previous", path);
+    const char *path = mem_printf(ctx, RUNNING "/%s@1", server), *aside = previous_of(ctx, path);
     const char *target = instances_version_dir(ctx, server, version), *present = link_target(ctx, path);
     const char *kept = link_target(ctx, aside);
     if (present != NULL && strcmp(present, target) == 0)
         return OP_OK;
-    if (kept == NULL || strcmp(kept, target) != 0) {
-        enum op_err err = put_link(ctx, target, aside, ret_why);
-        if (err != OP_OK)
-            return err;
+    if (kept != NULL && strcmp(kept, target) == 0) {
+        if (renameat2(AT_FDCWD, aside, AT_FDCWD, path, keep && present != NULL ? RENAME_EXCHANGE : 0) != 0)
+            return failed(ctx, path, ret_why);
+        return OP_OK;
     }
-    if (present == NULL ? rename(aside, path) != 0 : renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
-        return failed(ctx, path, ret_why);
-    return OP_OK;
+    enum op_err err = keep && present != NULL ? put_link(ctx, present, aside, ret_why) : OP_OK;
+    return err == OP_OK ? put_link(ctx, target, path, ret_why) : err;
+}
+
+void instances_forget(const void *ctx, const char *server, const char *version)
+{
+    const char *aside = previous_of(ctx, mem_printf(ctx, RUNNING "/%s@1", server)), *kept = version_of(ctx, aside);
+    if (kept != NULL && strcmp(kept, version) == 0)
+        (void)unlink(aside);
 }
 
 /* --- what starts at boot --- */
@@ -271,6 +327,8 @@ static enum op_err systemctl(const void *ctx, const char *const *options, const 
 
 enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why)
 {
+    const char *ignored; /* one that was never loaded has nothing to reset */
+    (void)systemctl(ctx, (const char *const[]){"reset-failed", NULL}, names, count, &ignored);
     return systemctl(ctx, (const char *const[]){"start", "--no-block", NULL}, names, count, ret_why);
 }
 
@@ -313,9 +371,10 @@ const char *instances_last_words(const void *ctx, const char *instance, int64_t 
 
 enum op_err instances_lock(const char **ret_why)
 {
-    int fd = open(RUNNING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Not in a place that others may read: who can open it can lock it for ever. */
+    int fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        *ret_why = RUNNING " cannot be opened: is the package partita-common installed, and are you root?";
+        *ret_why = LOCK " cannot be opened: are you root?";
         return OP_BROKEN;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

@@ -19,6 +19,8 @@ char *instances_socket(const void *ctx, const char *instance);
 /* The directory of an installed version; owned by ctx. */
 char *instances_version_dir(const void *ctx, const char *server, const char *version);
 
+/* OP_ABSENT: it is not installed, and *ret_why says so; owned by ctx. */
+must_check enum op_err instances_check(const void *ctx, const char *server, const char *version, const char **ret_why);
 /* What an installed version says of itself. OP_ABSENT: it is not installed or does not run; OP_INVALID: its
  * configuration is refused, and *ret_why is what it said. Owned by ctx. */
 must_check enum op_err instances_ask_version(const void *ctx, const char *server, const char *version,
@@ -33,16 +35,20 @@ const char **instances_versions(const void *ctx, const char *server, size_t *ret
 /* Points the instance's link at the version, in one step. OP_BROKEN: *ret_why names the path. */
 must_check enum op_err instances_link(const void *ctx, const char *instance, const char *server, const char *version,
                                       const char **ret_why);
-/* Makes SERVER@1, which the socket starts when nothing runs, name the version; the version that it named before is kept
- * aside, so that going back to it needs no room on the disk. */
-must_check enum op_err instances_prove(const void *ctx, const char *server, const char *version, const char **ret_why);
+/* Makes SERVER@1, which the socket starts when nothing runs, name the version. The version that it named before is kept
+ * aside as the way back, or forgotten: then, where the way back is gone, that takes no room on the disk. */
+must_check enum op_err instances_prove(const void *ctx, const char *server, const char *version, bool keep,
+                                       const char **ret_why);
+
+/* The version is no way back until it has proved itself anew. */
+void instances_forget(const void *ctx, const char *server, const char *version);
 
 /* Moves what starts at boot from one side to the other (0: nothing was). Files are renamed where there is one to
  * rename, which needs no room on the disk. */
 must_check enum op_err instances_enable(const void *ctx, const char *server, const struct rollout_plan *plan,
                                         const char **ret_why);
 
-/* systemctl start, which does not wait until they have. OP_BROKEN: *ret_why. */
+/* systemctl start, which does not wait until they have; restarts are counted from here. OP_BROKEN: *ret_why. */
 must_check enum op_err instances_start(const void *ctx, const char *const *names, size_t count, const char **ret_why);
 /* systemctl stop, which tells the instances to drain and does not wait for it. */
 must_check enum op_err instances_drain(const void *ctx, const char *const *names, size_t count, const char **ret_why);

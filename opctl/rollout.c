@@ -51,13 +51,16 @@ static const char *wait_ready(const struct rollout *rollout, const char *name)
 {
     const void *ctx = rollout->app->ctx;
     const char *socket = instances_socket(ctx, name);
-    int64_t since = clock_now(), until = clock_monotonic_us() + (int64_t)rollout->ready_timeout * 1000000;
+    int64_t since = clock_now(), time = (int64_t)rollout->ready_timeout * 1000000, until = clock_monotonic_us() + time;
+    int64_t latest = until + DRAIN_SECONDS_MAX * 1000000LL;
     char *body = NULL;
     int status = 0;
     while (operator_socket_get(ctx, socket, "/.ready", &status, &body) != OP_OK || status != 200) {
         struct instances_health health = instances_health(ctx, name);
+        if (strcmp(health.state, "deactivating") == 0 && clock_monotonic_us() + time < latest)
+            until = clock_monotonic_us() + time; /* its last process still drains */
         if (health.restarts > 0 || strcmp(health.state, "failed") == 0)
-            return mem_printf(ctx, "it crashed while it started%s", instances_last_words(ctx, name, since));
+            return mem_printf(ctx, "it crashed%s", instances_last_words(ctx, name, since));
         if (clock_monotonic_us() > until)
             return mem_printf(ctx, "it was not ready after %u s: %.*s", rollout->ready_timeout,
                               body == NULL ? 9 : (int)strcspn(body, "\n"), body == NULL ? "no answer" : body);
@@ -127,18 +130,20 @@ static void wait_drained(const struct rollout *rollout, char side, unsigned firs
             sleep_ms(STEP_MS);
             state = instances_health(rollout->app->ctx, name).state;
         }
-        say(rollout, name, "stopped", "%s", "");
+        bool ended = strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
+        say(rollout, name, ended ? "stopped" : "still draining", "%s", "");
     }
 }
 
-/* What starts at boot, and what the socket starts. Not done for want of room it is a warning: everything serves. */
-static void settle(const struct rollout *rollout)
+/* What starts at boot, and what the socket starts; keep: what it started until now is the way back. Not done for want of
+ * room it is a warning: everything serves. */
+static void settle(const struct rollout *rollout, bool keep)
 {
     const char *by_socket = mem_printf(rollout->app->ctx, "%s@1", rollout->server);
     const char *why;
     if (instances_enable(rollout->app->ctx, rollout->server, &rollout->plan, &why) != OP_OK)
         say(rollout, rollout->server, "warning", "what starts at boot could not be changed: %s", why);
-    if (instances_prove(rollout->app->ctx, rollout->server, rollout->plan.to_version, &why) != OP_OK)
+    if (instances_prove(rollout->app->ctx, rollout->server, rollout->plan.to_version, keep, &why) != OP_OK)
         say(rollout, rollout->server, "warning", "what the socket starts could not be changed: %s", why);
     if (instances_drain(rollout->app->ctx, &by_socket, 1, &why) != OP_OK) /* it was started while nothing else ran */
         say(rollout, rollout->server, "warning", "%s", why);
@@ -146,34 +151,46 @@ static void settle(const struct rollout *rollout)
 
 /* --- watching --- */
 
-static bool tally(const struct rollout *rollout, char side, unsigned first, unsigned last, struct watch_tally *ret)
+static bool tally_one(const struct rollout *rollout, char side, unsigned number, struct watch_tally *tally)
 {
-    *ret = (struct watch_tally){0};
-    for (unsigned n = first; n <= last; n++) {
-        char *body;
-        int status;
-        const char *socket = instances_socket(rollout->app->ctx, name_of(rollout, side, n));
-        if (operator_socket_get(rollout->app->ctx, socket, "/.metrics", &status, &body) != OP_OK || status != 200)
-            return false;
-        watch_add(rollout->app->ctx, ret, body);
-    }
+    char *body;
+    int status;
+    const char *socket = instances_socket(rollout->app->ctx, name_of(rollout, side, number));
+    if (operator_socket_get(rollout->app->ctx, socket, "/.metrics", &status, &body) != OP_OK || status != 200)
+        return false;
+    watch_add(rollout->app->ctx, tally, body);
     return true;
 }
 
 struct watched {
     struct watch_tally fresh, old; /* when the watch began */
+    bool counts[ROLLOUT_INSTANCES_MAX]; /* which old ones answered then: one that does not may be why this is done */
     long pid;
 };
 
+static bool tally_old(const struct rollout *rollout, const struct watched *then, struct watch_tally *ret)
+{
+    *ret = (struct watch_tally){0};
+    for (unsigned n = 1; n <= rollout->plan.from_count; n++)
+        if (then->counts[n - 1] && !tally_one(rollout, rollout->plan.from_side, n, ret))
+            return false;
+    return true;
+}
+
+static bool tally_fresh(const struct rollout *rollout, struct watch_tally *ret)
+{
+    *ret = (struct watch_tally){0};
+    return tally_one(rollout, rollout->plan.to_side, 1, ret);
+}
+
 static const char *look_once(const struct rollout *rollout, const char *name, const struct watched *then)
 {
-    const struct rollout_plan *plan = &rollout->plan;
     const void *ctx = rollout->app->ctx;
     struct instances_health health = instances_health(ctx, name);
     struct watch_tally fresh, old;
     if (health.restarts > 0 || health.pid != then->pid)
         return "it crashed";
-    if (!tally(rollout, plan->to_side, 1, 1, &fresh) || !tally(rollout, plan->from_side, 1, plan->from_count, &old))
+    if (!tally_fresh(rollout, &fresh) || !tally_old(rollout, then, &old))
         return NULL; /* nothing is learnt this time; a crash shows in the next look */
     fresh = watch_since(ctx, &then->fresh, &fresh);
     old = watch_since(ctx, &then->old, &old);
@@ -186,22 +203,36 @@ static const char *watch_first(const struct rollout *rollout)
     const struct rollout_plan *plan = &rollout->plan;
     const char *name = name_of(rollout, plan->to_side, 1), *why = NULL;
     struct watched then = {.pid = instances_health(rollout->app->ctx, name).pid};
-    if (!tally(rollout, plan->to_side, 1, 1, &then.fresh) || !tally(rollout, plan->from_side, 1, plan->from_count, &then.old))
-        return "the counters of the instances could not be read";
+    for (unsigned n = 1; n <= plan->from_count; n++)
+        then.counts[n - 1] = tally_one(rollout, plan->from_side, n, &then.old);
+    if (!tally_fresh(rollout, &then.fresh))
+        return "its counters could not be read";
     say(rollout, name, "watching", "%u s beside the old ones", rollout->watch);
     int64_t until = clock_monotonic_us() + (int64_t)rollout->watch * 1000000;
     while (why == NULL && clock_monotonic_us() < until) {
         sleep_ms(SAMPLE_MS);
         why = look_once(rollout, name, &then);
     }
+    if (why == NULL)
+        why = wait_ready(rollout, name); /* one that answers nothing any more has counted nothing */
     struct watch_tally fresh;
-    if (why == NULL && tally(rollout, plan->to_side, 1, 1, &fresh))
+    if (why == NULL && tally_fresh(rollout, &fresh))
         say(rollout, name, "watched", "%llu requests answered, no worse than the old ones",
             (unsigned long long)watch_since(rollout->app->ctx, &then.fresh, &fresh).requests.all);
     return why;
 }
 
 /* --- the plans --- */
+
+/* The way back has as many instances as serve, now that there is room on the disk; when there is none, going back links
+ * those that it can. */
+static void keep_way_back(const struct rollout *rollout, char side, const char *version, unsigned count)
+{
+    const char *why;
+    enum op_err err = OP_OK;
+    for (unsigned n = 1; version != NULL && n <= count && err == OP_OK; n++)
+        err = instances_link(rollout->app->ctx, name_of(rollout, side, n), rollout->server, version, &why);
+}
 
 static int go_back(const struct rollout *rollout, unsigned drained, const char *name, const char *reason)
 {
@@ -213,6 +244,7 @@ static int go_back(const struct rollout *rollout, unsigned drained, const char *
         return ROLLOUT_STUCK;
     }
     drain_all(rollout, plan->to_side, 1, plan->to_count);
+    keep_way_back(rollout, plan->to_side, plan->back_version, plan->from_count);
     say(rollout, rollout->server, "went back", "%s serves; %s did not do: %s",
         plan->from_version == NULL ? "nothing" : plan->from_version, plan->to_version, reason);
     return ROLLOUT_WENT_BACK;
@@ -225,8 +257,6 @@ static int make_links(const struct rollout *rollout)
     enum op_err err = OP_OK;
     for (unsigned n = 1; n <= plan->to_count && err == OP_OK; n++)
         err = instances_link(rollout->app->ctx, name_of(rollout, plan->to_side, n), rollout->server, plan->to_version, &why);
-    if (err == OP_OK && plan->from_side == 0)
-        err = instances_prove(rollout->app->ctx, rollout->server, plan->to_version, &why);
     return err == OP_OK ? APP_OK : app_fail("%s", why);
 }
 
@@ -234,6 +264,7 @@ int rollout_forward(const struct rollout *rollout)
 {
     const struct rollout_plan *plan = &rollout->plan;
     unsigned steps = plan->to_count > plan->from_count ? plan->to_count : plan->from_count;
+    instances_forget(rollout->app->ctx, rollout->server, plan->to_version); /* or going back would go on with it */
     if (make_links(rollout) != APP_OK)
         return APP_FAILED;
     for (unsigned n = 1; n <= steps; n++) {
@@ -247,27 +278,58 @@ int rollout_forward(const struct rollout *rollout)
         if (n <= plan->from_count)
             drain_all(rollout, plan->from_side, n, n);
     }
-    settle(rollout);
+    settle(rollout, true);
+    if (plan->from_side != 0)
+        keep_way_back(rollout, plan->from_side, plan->from_version, plan->to_count);
     wait_drained(rollout, plan->from_side, 1, plan->from_count);
     say(rollout, rollout->server, "done", "%s serves with %u instance(s)", plan->to_version, plan->to_count);
     return APP_OK;
 }
 
-int rollout_back(const struct rollout *rollout)
+/* Links for as many as serve now; without room on the disk for new ones, as many as there are. Returns the number. */
+static unsigned link_back(const struct rollout *rollout, const char **ret_why)
 {
     const struct rollout_plan *plan = &rollout->plan;
-    const char *why = start_all(rollout, plan->to_side, 1, plan->to_count);
-    if (why != NULL) {
-        drain_all(rollout, plan->to_side, 1, plan->to_count);
-        say(rollout, rollout->server, "stuck", "%s cannot be started: %s; %s goes on", plan->to_version, why,
-            plan->from_version);
-        return ROLLOUT_STUCK;
+    for (unsigned n = 1; n <= plan->to_count; n++) {
+        const char *name = name_of(rollout, plan->to_side, n);
+        if (instances_link(rollout->app->ctx, name, rollout->server, plan->to_version, ret_why) != OP_OK)
+            return n - 1;
     }
-    say(rollout, rollout->server, "serving", "%s", plan->to_version);
-    drain_all(rollout, plan->from_side, 1, plan->from_count);
-    settle(rollout);
-    wait_drained(rollout, plan->from_side, 1, plan->from_count);
-    say(rollout, rollout->server, "done", "%s serves with %u instance(s)", plan->to_version, plan->to_count);
+    return plan->to_count;
+}
+
+static int back_failed(const struct rollout *rollout, const bool *served, const char *why)
+{
+    const struct rollout_plan *plan = &rollout->plan;
+    for (unsigned n = 1; n <= plan->to_count; n++)
+        if (!served[n - 1])
+            drain_all(rollout, plan->to_side, n, n);
+    say(rollout, rollout->server, "stuck", "%s cannot be started: %s; %s goes on", plan->to_version, why,
+        plan->from_version);
+    return ROLLOUT_STUCK;
+}
+
+int rollout_back(const struct rollout *wanted)
+{
+    struct rollout rollout = *wanted;
+    struct rollout_plan *plan = &rollout.plan;
+    bool served[ROLLOUT_INSTANCES_MAX];
+    const char *why = NULL;
+    plan->to_count = link_back(&rollout, &why);
+    if (plan->to_count == 0)
+        return app_fail("%s", why);
+    if (why != NULL)
+        say(&rollout, rollout.server, "warning", "%u instance(s) only: %s", plan->to_count, why);
+    for (unsigned n = 1; n <= plan->to_count; n++)
+        served[n - 1] = strcmp(instances_health(rollout.app->ctx, name_of(&rollout, plan->to_side, n)).state, "active") == 0;
+    why = start_all(&rollout, plan->to_side, 1, plan->to_count);
+    if (why != NULL)
+        return back_failed(&rollout, served, why);
+    say(&rollout, rollout.server, "serving", "%s", plan->to_version);
+    drain_all(&rollout, plan->from_side, 1, plan->from_count);
+    settle(&rollout, false);
+    wait_drained(&rollout, plan->from_side, 1, plan->from_count);
+    say(&rollout, rollout.server, "done", "%s serves with %u instance(s)", plan->to_version, plan->to_count);
     return APP_OK;
 }
 
@@ -281,10 +343,11 @@ int rollout_scale(const struct rollout *rollout)
         if (why == NULL)
             continue;
         say(rollout, name, "failed", "%s", why);
-        drain_all(rollout, plan->to_side, n, n);
+        drain_all(rollout, plan->to_side, plan->from_count + 1, n);
         return ROLLOUT_WENT_BACK;
     }
-    settle(rollout);
+    settle(rollout, true);
+    keep_way_back(rollout, plan->to_side == 'a' ? 'b' : 'a', plan->back_version, plan->to_count);
     drain_all(rollout, plan->to_side, plan->to_count + 1, plan->from_count);
     wait_drained(rollout, plan->to_side, plan->to_count + 1, plan->from_count);
     say(rollout, rollout->server, "done", "%s serves with %u instance(s)", plan->to_version, plan->to_count);
@@ -322,7 +385,7 @@ int rollout_again(const struct rollout *rollout)
         if (why != NULL)
             return again_failed(rollout, name, why, ROLLOUT_STUCK);
     }
-    settle(rollout);
+    settle(rollout, true);
     drain_all(rollout, plan->to_side, more, more);
     wait_drained(rollout, plan->to_side, more, more);
     say(rollout, rollout->server, "done", "%s serves with %u instance(s), started anew", plan->to_version, plan->to_count);

@@ -4,7 +4,7 @@
 
 /* What stands about one side. */
 struct side {
-    unsigned links, active, enabled;
+    unsigned active, enabled; /* the highest number of one that is: those below may have been stopped by hand */
     const char *version; /* of its first instance; NULL without links */
 };
 
@@ -15,9 +15,8 @@ static struct side look_at(const struct rollout_state *state, char name)
         const struct rollout_instance *instance = &state->instances[i];
         if (instance->side != name)
             continue;
-        side.links++;
-        side.active += instance->active;
-        side.enabled += instance->enabled;
+        side.active = instance->active && instance->number > side.active ? instance->number : side.active;
+        side.enabled = instance->enabled && instance->number > side.enabled ? instance->number : side.enabled;
         if (side.version == NULL || instance->number == 1)
             side.version = instance->version;
     }
@@ -47,9 +46,27 @@ static enum op_err interrupted(const void *ctx, const struct rollout_state *stat
     return OP_BUSY;
 }
 
+static enum op_err nothing_deployed(const void *ctx, const struct rollout_state *state, const char **ret_why)
+{
+    *ret_why = mem_printf(ctx, "no version of %s is deployed: opctl deploy %s VERSION", state->server, state->server);
+    return OP_ABSENT;
+}
+
 static bool skips(const struct rollout_wish *wish, const char *from)
 {
     return strcmp(wish->follows, from) != 0 && strcmp(wish->from_follows, wish->version) != 0;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* The version that served before the present one: what SERVER@1 still names when a deployment was interrupted just before
+ * its end. */
+static const char *way_back(const struct rollout_state *state, const char *present)
+{
+    return state->proven == NULL || same(state->proven, present) ? state->previous : state->proven;
 }
 
 /* The same version: its instances are started anew, on their own side, so that the way back stays what it is. */
@@ -57,7 +74,7 @@ static enum op_err deploy_again(const void *ctx, const struct rollout_state *sta
                                 char from, struct rollout_plan *ret, const char **ret_why)
 {
     struct side side = look_at(state, from);
-    unsigned wanted = side.active != 0 ? side.active : side.enabled != 0 ? side.enabled : 1;
+    unsigned wanted = side.enabled != 0 ? side.enabled : side.active; /* one more may run, of a time that was interrupted */
     if (wish->count != 0 && wish->count != wanted) {
         *ret_why = mem_printf(ctx, "%s %s runs already: opctl scale changes how many of it do", state->server, side.version);
         return OP_EXISTS;
@@ -67,7 +84,7 @@ static enum op_err deploy_again(const void *ctx, const struct rollout_state *sta
                               state->server, wanted - 1);
         return OP_FULL;
     }
-    *ret = (struct rollout_plan){from, from, side.active, wanted, side.version, side.version};
+    *ret = (struct rollout_plan){from, from, side.active, wanted, side.version, side.version, state->previous};
     return OP_OK;
 }
 
@@ -86,8 +103,9 @@ static enum op_err deploy_beside(const void *ctx, const struct rollout_state *st
         return OP_MISMATCH;
     }
     unsigned running = side.active == 0 ? 1 : side.active;
+    const char *back = way_back(state, side.version);
     *ret = (struct rollout_plan){from, other(from), side.active, wish->count == 0 ? running : wish->count, side.version,
-                                 wish->version};
+                                 wish->version, same(back, wish->version) ? NULL : back};
     return OP_OK;
 }
 
@@ -102,23 +120,35 @@ enum op_err rollout_plan_deploy(const void *ctx, const struct rollout_state *sta
     return OP_OK;
 }
 
+/* What ends an interrupted change by going to the enabled side: a new version beside it that has not proved itself, or a
+ * going back that lacks only its last step. */
+static bool stays(const struct rollout_state *state, const struct side *present, const struct side *rest)
+{
+    bool went_back = same(state->previous, present->version) && !same(state->proven, present->version);
+    bool beside = rest->active != 0 && present->enabled != 0 && !same(rest->version, way_back(state, present->version));
+    return went_back || beside;
+}
+
 enum op_err rollout_plan_back(const void *ctx, const struct rollout_state *state, struct rollout_plan *ret,
                               const char **ret_why)
 {
-    char now = serving(state), to = now == 0 ? 0 : other(now);
-    struct side side = to == 0 ? (struct side){0} : look_at(state, to);
-    if (side.links == 0) {
-        *ret_why = mem_printf(ctx, "there is no version of %s to go back to", state->server);
-        return OP_ABSENT;
-    }
-    struct side present = look_at(state, now);
-    if (side.active != 0 && present.enabled != 0) { /* interrupted: the enabled side is the one that has proved itself */
-        *ret = (struct rollout_plan){to, now, side.active, present.enabled, side.version, present.version};
+    char now = serving(state), to = other(now);
+    if (now == 0)
+        return nothing_deployed(ctx, state, ret_why);
+    struct side present = look_at(state, now), rest = look_at(state, to);
+    unsigned wanted = present.active == 0 ? 1 : present.active;
+    const char *back = way_back(state, present.version);
+    if (stays(state, &present, &rest)) {
+        *ret = (struct rollout_plan){to, now, rest.active, present.enabled == 0 ? wanted : present.enabled, rest.version,
+                                     present.version, back};
         return OP_OK;
     }
-    unsigned wanted = present.active == 0 ? 1 : present.active;
-    *ret = (struct rollout_plan){now, to, present.active, wanted < side.links ? wanted : side.links, present.version,
-                                 side.version};
+    if (back == NULL || same(back, present.version)) {
+        *ret_why = mem_printf(ctx, "no version of %s served before %s, to go back to: deploy one with opctl deploy %s VERSION",
+                              state->server, present.version, state->server);
+        return OP_ABSENT;
+    }
+    *ret = (struct rollout_plan){now, to, present.active, wanted, present.version, back, back};
     return OP_OK;
 }
 
@@ -126,13 +156,11 @@ enum op_err rollout_plan_scale(const void *ctx, const struct rollout_state *stat
                                struct rollout_plan *ret, const char **ret_why)
 {
     char now = serving(state);
-    if (now == 0) {
-        *ret_why = mem_printf(ctx, "no version of %s is deployed: opctl deploy %s VERSION", state->server, state->server);
-        return OP_ABSENT;
-    }
+    if (now == 0)
+        return nothing_deployed(ctx, state, ret_why);
     if (look_at(state, other(now)).active != 0)
         return interrupted(ctx, state, other(now), ret_why);
     struct side side = look_at(state, now);
-    *ret = (struct rollout_plan){now, now, side.active, count, side.version, side.version};
+    *ret = (struct rollout_plan){now, now, side.active, count, side.version, side.version, way_back(state, side.version)};
     return OP_OK;
 }

@@ -22,15 +22,18 @@ struct rollout_state {
     const char *server;
     const struct rollout_instance *instances;
     size_t count;
+    const char *proven;   /* the version that SERVER@1 names; NULL: none has proved itself */
+    const char *previous; /* the one that served before it; NULL: there is no way back */
 };
 
 struct rollout_plan {
     char from_side;           /* what serves now; 0: nothing does */
     char to_side;
-    unsigned from_count;      /* instances that run */
+    unsigned from_count;      /* the highest number of an instance that runs */
     unsigned to_count;        /* instances that will */
     const char *from_version; /* NULL with from_side 0 */
     const char *to_version;
+    const char *back_version; /* the way back as it was before this plan; NULL: there was none */
 };
 
 struct rollout_wish {
@@ -47,8 +50,8 @@ struct rollout_wish {
 must_check enum op_err rollout_plan_deploy(const void *ctx, const struct rollout_state *state,
                                            const struct rollout_wish *wish, struct rollout_plan *ret,
                                            const char **ret_why);
-/* Back to the side that served before; after an interrupted deployment, to the one that still does. OP_ABSENT: there is
- * none. */
+/* Back to the version that served before, never to one that did not do or was left by going back; an interrupted
+ * deployment is ended and an interrupted going back is gone on with. OP_ABSENT: there is none. */
 must_check enum op_err rollout_plan_back(const void *ctx, const struct rollout_state *state, struct rollout_plan *ret,
                                          const char **ret_why);
 /* The same side with another number of instances: from_side is to_side. OP_ABSENT: nothing is deployed; OP_BUSY. */

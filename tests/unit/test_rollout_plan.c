@@ -1,17 +1,23 @@
 #include "rollout_plan.h"
 #include "rows.h"
 
-/* "a1 0.1.0 EA": side and number, version, E enabled, A active. */
-static size_t read_state(const void *ctx, const char *text, struct rollout_instance *ret)
+/* "a1 0.1.0 EA": side and number, version, E enabled, A active. "1 0.2.0 -" is what SERVER@1 names, "p 0.1.0 -" what it
+ * named before. */
+static struct rollout_state read_state(const void *ctx, const char *text, struct rollout_instance *ret)
 {
-    size_t count = 0;
+    struct rollout_state state = {"op-token", ret, 0, NULL, NULL};
     char *words = mem_strdup(ctx, text), *save, *word;
     for (word = strtok_r(words, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
         char *version = strtok_r(NULL, " ", &save), *flags = strtok_r(NULL, " ", &save);
-        ret[count++] = (struct rollout_instance){word[0], (unsigned)atoi(word + 1), version, strchr(flags, 'E') != NULL,
-                                                 strchr(flags, 'A') != NULL};
+        if (*word == '1')
+            state.proven = version;
+        else if (*word == 'p')
+            state.previous = version;
+        else
+            ret[state.count++] = (struct rollout_instance){word[0], (unsigned)atoi(word + 1), version,
+                                                           strchr(flags, 'E') != NULL, strchr(flags, 'A') != NULL};
     }
-    return count;
+    return state;
 }
 
 /* "a2 0.1.0 > b2 0.2.0" */
@@ -42,6 +48,7 @@ static const struct row {
     {"the same", "a1 0.1.0 EA", DEPLOY, {"0.1.0", "", "", 0, false}, OP_OK, "a1 0.1.0 > a1 0.1.0"},
     {"the same beside the way back", "a1 0.1.0 - b1 0.2.0 EA b2 0.2.0 EA", DEPLOY, {"0.2.0", "0.1.0", "0.1.0", 2, false}, OP_OK,
      "b2 0.2.0 > b2 0.2.0"},
+    {"the same, interrupted before", "a1 0.1.0 EA a2 0.1.0 A", DEPLOY, {"0.1.0", "", "", 0, false}, OP_OK, "a2 0.1.0 > a1 0.1.0"},
     {"the same, none runs", "a1 0.1.0 E", DEPLOY, {"0.1.0", "", "", 0, false}, OP_OK, "a0 0.1.0 > a1 0.1.0"},
     {"the same, more of it", "a1 0.1.0 EA", DEPLOY, {"0.1.0", "", "", 2, false}, OP_EXISTS, "opctl scale"},
     {"a release is skipped", "a1 0.1.0 EA", DEPLOY, {"0.3.0", "0.2.0", "", 0, false}, OP_MISMATCH, "--waive-rollback"},
@@ -49,14 +56,26 @@ static const struct row {
     {"one step down", "a1 0.2.0 EA", DEPLOY, {"0.1.0", "", "0.1.0", 0, false}, OP_OK, "a1 0.2.0 > b1 0.1.0"},
     {"two steps down", "a1 0.3.0 EA", DEPLOY, {"0.1.0", "", "0.2.0", 0, false}, OP_MISMATCH, "skipped"},
     {"an interrupted one stands", "a1 0.1.0 EA b1 0.2.0 A", DEPLOY, {"0.2.0", "0.1.0", "", 0, false}, OP_BUSY, "opctl rollback"},
-    {"back", "a1 0.1.0 - b1 0.2.0 EA", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
-    {"back with as many", "a1 0.1.0 - a2 0.1.0 - b1 0.2.0 EA b2 0.2.0 EA", BACK, {0}, OP_OK, "b2 0.2.0 > a2 0.1.0"},
-    {"back with as many as there are", "a1 0.1.0 - b1 0.2.0 EA b2 0.2.0 EA", BACK, {0}, OP_OK, "b2 0.2.0 > a1 0.1.0"},
-    {"back when none runs any more", "a1 0.1.0 - b1 0.2.0 E", BACK, {0}, OP_OK, "b0 0.2.0 > a1 0.1.0"},
-    {"back from an interrupted one", "a1 0.1.0 EA b1 0.2.0 A", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
-    {"whose old ones were drained", "a1 0.1.0 E a2 0.1.0 EA b1 0.2.0 A", BACK, {0}, OP_OK, "b1 0.2.0 > a2 0.1.0"},
-    {"back to nothing", "a1 0.1.0 EA", BACK, {0}, OP_ABSENT, "no version"},
+    {"back", "1 0.2.0 - p 0.1.0 - a1 0.1.0 - b1 0.2.0 EA", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
+    {"back with as many", "1 0.2.0 - p 0.1.0 - a1 0.1.0 - b1 0.2.0 EA b2 0.2.0 EA", BACK, {0}, OP_OK, "b2 0.2.0 > a2 0.1.0"},
+    {"back when none runs any more", "1 0.2.0 - p 0.1.0 - a1 0.1.0 - b1 0.2.0 E", BACK, {0}, OP_OK, "b0 0.2.0 > a1 0.1.0"},
+    {"back when the first was stopped by hand", "1 0.2.0 - p 0.1.0 - a1 0.1.0 - b1 0.2.0 E b2 0.2.0 EA", BACK, {0}, OP_OK,
+     "b2 0.2.0 > a2 0.1.0"},
+    {"back to what served, not to what did not do since", "1 0.2.0 - p 0.1.0 - a1 0.3.0 - b1 0.2.0 EA", BACK, {0}, OP_OK,
+     "b1 0.2.0 > a1 0.1.0"},
+    {"back to nothing", "1 0.1.0 - a1 0.1.0 EA", BACK, {0}, OP_ABSENT, "opctl deploy op-token VERSION"},
+    {"back to what did not do", "1 0.1.0 - a1 0.1.0 EA b1 0.2.0 -", BACK, {0}, OP_ABSENT, "served before 0.1.0"},
     {"back when nothing was", "", BACK, {0}, OP_ABSENT, "no version"},
+    {"back from an interrupted one", "1 0.1.0 - a1 0.1.0 EA b1 0.2.0 A", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
+    {"of the third release", "1 0.2.0 - p 0.1.0 - a1 0.3.0 A b1 0.2.0 EA", BACK, {0}, OP_OK, "a1 0.3.0 > b1 0.2.0"},
+    {"whose old ones were drained", "1 0.1.0 - a1 0.1.0 E a2 0.1.0 EA b1 0.2.0 A", BACK, {0}, OP_OK, "b1 0.2.0 > a2 0.1.0"},
+    {"that lacked only what the socket starts", "1 0.1.0 - p 0.0.9 - a1 0.1.0 - b1 0.2.0 EA", BACK, {0}, OP_OK,
+     "b1 0.2.0 > a1 0.1.0"},
+    {"half of it written", "1 0.1.0 - p 0.1.0 - a1 0.1.0 - b1 0.2.0 EA", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
+    {"an interrupted going back goes on", "1 0.2.0 - p 0.1.0 - a1 0.1.0 A b1 0.2.0 EA", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
+    {"also at its last step", "1 0.2.0 - p 0.1.0 - a1 0.1.0 EA b1 0.2.0 A", BACK, {0}, OP_OK, "b1 0.2.0 > a1 0.1.0"},
+    {"and when nothing else is left of it", "1 0.2.0 - p 0.1.0 - a1 0.1.0 EA b1 0.2.0 -", BACK, {0}, OP_OK, "b0 0.2.0 > a1 0.1.0"},
+    {"one between was stopped by hand", "a1 0.1.0 - a2 0.1.0 EA", SCALE, {.count = 1}, OP_OK, "a2 0.1.0 > a1 0.1.0"},
     {"more", "a1 0.1.0 EA", SCALE, {.count = 3}, OP_OK, "a1 0.1.0 > a3 0.1.0"},
     {"fewer", "b1 0.1.0 EA b2 0.1.0 EA b3 0.1.0 EA", SCALE, {.count = 1}, OP_OK, "b3 0.1.0 > b1 0.1.0"},
     {"of nothing", "", SCALE, {.count = 1}, OP_ABSENT, "opctl deploy"},
@@ -70,7 +89,7 @@ static void plans(void **unused)
         const struct row *row = &ROWS[i];
         void *ctx = mem_root("test");
         struct rollout_instance instances[8];
-        struct rollout_state state = {"op-token", instances, read_state(ctx, row->state, instances)};
+        struct rollout_state state = read_state(ctx, row->state, instances);
         struct rollout_plan plan;
         const char *why = "";
         enum op_err err = row->what == DEPLOY ? rollout_plan_deploy(ctx, &state, &row->wish, &plan, &why)
