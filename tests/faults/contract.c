@@ -1,5 +1,5 @@
-/* Sets what an environment says of its versions: contract STATE_DIR RUNTIME_DIR ENV FLOOR [MIGRATION...], exactly those
- * migrations; FLOOR 1 as no older version knows another. Prints what it was, in the same words. */
+/* Sets what an environment says of its versions: contract STATE_DIR RUNTIME_DIR ENV|all FLOOR [MIGRATION...], exactly
+ * those migrations; FLOOR 1 as no older version knows another. Prints what it was, in the same words, a line for each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 struct job {
     void *ctx;
-    enum kv_env env;
+    enum kv_env env, last;
     uint32_t floor, migrations[16], before_floor, before[16];
     size_t count, before_count;
 };
@@ -35,8 +35,10 @@ static enum op_err change(struct kv_txn *txn, void *arg)
 
 static bool read_words(char **words, int count, struct job *job)
 {
-    while (job->env < KV_ENV_COUNT && strcmp(kv_env_name(job->env), words[0]) != 0)
+    bool all = strcmp(words[0], "all") == 0;
+    while (!all && job->env < KV_ENV_COUNT && strcmp(kv_env_name(job->env), words[0]) != 0)
         job->env++;
+    job->last = all ? KV_ENV_COUNT - 1 : job->env;
     for (int i = 1; i < count && i <= 16; i++) {
         uint64_t number;
         if (num_parse_u64(bytes_of(words[i]), 1000, &number) != OP_OK)
@@ -49,27 +51,38 @@ static bool read_words(char **words, int count, struct job *job)
     return job->env < KV_ENV_COUNT;
 }
 
+static enum op_err set_one(const struct kv_config *config, struct job *job)
+{
+    const struct kv_store store = {job->env, true};
+    struct kv *kv;
+    const char *why = "";
+    enum op_err err = kv_open(job->ctx, config, &store, 1, &kv, &why);
+    if (err == OP_OK) {
+        err = kv_run_wait(kv, job->env, change, job);
+        talloc_free(kv);
+    }
+    if (err != OP_OK) {
+        fprintf(stderr, "contract: %s %s\n", op_err_name(err), why);
+        return err;
+    }
+    printf("%u", job->before_floor);
+    for (size_t i = 0; i < job->before_count; i++)
+        printf(" %u", job->before[i]);
+    puts("");
+    return OP_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct job job = {.ctx = mem_root("contract")};
-    struct kv *kv;
-    const char *why = NULL;
+    enum op_err err = OP_OK;
     if (argc < 5 || !read_words(argv + 3, argc - 3, &job)) {
-        fprintf(stderr, "usage: contract STATE_DIR RUNTIME_DIR ENV FLOOR [MIGRATION...]\n");
+        fprintf(stderr, "usage: contract STATE_DIR RUNTIME_DIR ENV|all FLOOR [MIGRATION...]\n");
         return 64;
     }
-    const struct kv_store store = {job.env, true};
     const struct kv_config config = {.state_dir = argv[1], .runtime_dir = argv[2]};
-    enum op_err err = kv_open(job.ctx, &config, &store, 1, &kv, &why);
-    if (err == OP_OK)
-        err = kv_run_wait(kv, job.env, change, &job);
-    if (err != OP_OK)
-        fprintf(stderr, "contract: %s %s\n", op_err_name(err), why == NULL ? "" : why);
-    else
-        printf("%u", job.before_floor);
-    for (size_t i = 0; i < job.before_count; i++)
-        printf(" %u", job.before[i]);
-    puts("");
+    for (; job.env <= job.last && err == OP_OK; job.env++)
+        err = set_one(&config, &job);
     talloc_free(job.ctx);
     return err == OP_OK ? 0 : 1;
 }
