@@ -180,10 +180,10 @@ def fixture_machine(home):
     for version, program in (("0.1.9", OLDER), (HERE, PRESENT)):
         os.makedirs(f"{versions}/op-userinfo/{version}")
         shutil.copy(program["server"], f"{versions}/op-userinfo/{version}/op-userinfo")
-    os.symlink("/usr/lib/partita/op-userinfo/0.1.9", running + "/op-userinfo@a1")
-    os.symlink(f"/usr/lib/partita/op-userinfo/{HERE}", running + "/op-userinfo@b1")
+    for link, version in (("a1", "0.1.9"), ("1.previous", "0.1.9"), ("b1", HERE), ("1", HERE)):
+        os.symlink("/usr/lib/partita/op-userinfo/" + version, f"{running}/op-userinfo@{link}")
     places = {versions: "/usr/lib/partita", running: "/etc/partita/running", wants: "/etc/systemd/system/partita.target.wants"}
-    script = " && ".join(f"mount --bind {source} {place}" for source, place in places.items()) + ' && exec "$@"'
+    script = " && ".join(f"mount --bind {source} {place}" for source, place in places.items()) + ' && mount -t tmpfs none /run && exec "$@"'
     with contextlib.ExitStack() as stack:
         for place in places.values():
             stack.enter_context(mount_point(place))
@@ -226,6 +226,6 @@ def test_a_deployment_says_why_a_version_does_not_start(home, machine):
     shutil.copy(NEWER["server"], home.versions + "/op-userinfo/9.1.0/op-userinfo")
     done = home.ask(PRESENT, "deploy", "op-userinfo", "9.1.0", "--waive-rollback", wrap=["env", f"PATH={fake}:{os.environ['PATH']}", *machine])
     said = done.stdout.splitlines()
-    assert done.returncode == 2 and said[0].startswith("op-userinfo@a1: failed: it crashed while it started: /"), (said, done.stderr)
+    assert done.returncode == 2 and said[0].startswith("op-userinfo@a1: failed: it crashed: /"), (said, done.stderr)
     assert said[0].endswith("run opctl migrate --apply --raise-floor 2, with opctl 9.1.0 or a newer one")
-    assert said[-1].startswith(f"op-userinfo: went back: {HERE} serves; 9.1.0 did not do: it crashed while it started: /")
+    assert said[-1].startswith(f"op-userinfo: went back: {HERE} serves; 9.1.0 did not do: it crashed: /")
