@@ -52,6 +52,23 @@ def answers(listen):
         return False
 
 
+def knows_all(place, kind):
+    """False while HAProxy takes a server for dead."""
+    if kind != "haproxy":
+        return True
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2)
+            connection.connect(place.at(kind, "admin.sock"))
+            connection.sendall(b"show stat -1 4 -1\n")
+            table = b""
+            while piece := connection.recv(65536):
+                table += piece
+        return b",UP" in table and b",DOWN" not in table
+    except OSError:
+        return False
+
+
 def start(place, kind="nginx"):
     """Runs as root, and its workers do not."""
     command = {"nginx": ["nginx", "-e", os.path.join(place.logs, "nginx-error.log"), "-c", conf_path(place, kind), "-g", "daemon off;"],

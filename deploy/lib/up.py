@@ -287,7 +287,8 @@ def run(place, args, fleet, ready, changed):
     """Starts the servers and keeps them running until it is asked to end."""
     fleet.open_sockets(grp.getgrnam("www-data").gr_gid)
     fleet.add_helper(args.balancer, lambda: balancer.start(place, args.balancer), balancer.STOP[args.balancer])
-    if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen)):
+    if not fleet.wait_ready(60, lambda: balancer.answers(args.listen) and balancer.answers(args.playground_listen) and
+                            balancer.knows_all(place, args.balancer)):
         late = ", ".join(str(i) for i in fleet.instances if not i.ready) or args.balancer
         raise Failure(f"not ready after a minute: {late}; their logs are in {place.logs}")
     ready()
