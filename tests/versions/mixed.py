@@ -180,13 +180,13 @@ class Mixed:
 
     def keep_no_connections(self):
         """With a connection kept, the first request after a swap could still be the old process's."""
-        path = self.place.at("nginx", "nginx.conf")
+        path = balancer.conf_path(self.place, "nginx")
         with open(path, encoding="utf-8") as file:
-            text = file.read()
-        text, count = re.subn(r"\bkeepalive\w* [^;]*;", "", text)
-        assert count, "nginx keeps no connections to the servers any more?"
+            lines = file.read().split("\n")
+        upstreams = [line for line in lines if line.strip().startswith("upstream ") and " keepalive " in line]
+        assert len(upstreams) == len(SERVERS), upstreams
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write("\n".join(re.sub(r"keepalive\w* \w+;", "", line) if line in upstreams else line for line in lines))
 
     def become(self, versions, again=False):
         """{server: Version, or more than one at a time}; those that are not named stay."""
