@@ -32,6 +32,7 @@ class Played:
         self.dir = tempfile.mkdtemp(prefix="partita-played-", dir="/tmp")
         os.chmod(self.dir, 0o755)
         self.seen, self.answers, self.idle, self.open = [], {}, {}, {}
+        self.ready = True
         self.lock = threading.Lock()
         self.listeners = {}
         for server in SERVERS:
@@ -110,7 +111,7 @@ class Played:
     def answer(self, request):
         path = request["path"].partition("?")[0]
         if path == "/.ready":
-            return reply(200, "ready")
+            return reply(200 if self.ready else 503, "")
         with self.lock:
             self.seen.append(request)
         return self.answers.get(path, lambda _: reply(200, json.dumps({"server": request["server"]})))(request)
