@@ -99,6 +99,12 @@ static bool takes(const struct cli_command *command, const char *word)
     return strstr(command->arguments, word) != NULL;
 }
 
+/* NAME of an account: what somebody typed. */
+static bool takes_person(const struct cli_command *command)
+{
+    return strncmp(command->arguments, "NAME", 4) == 0;
+}
+
 static const char *all_arguments(const void *ctx, const struct cli_line *line)
 {
     struct buf out = buf_make(ctx);
@@ -120,7 +126,7 @@ static void describe_object(const struct app *app, struct audit_facts *facts)
         facts->client_id = last;
     else if (last != NULL && takes(line->command, "[SID") && line->argument_count == 1)
         facts->sid = last;
-    if (facts->object == NULL && !takes(line->command, "NAME") && !takes(line->command, "CLIENT_ID"))
+    if (facts->object == NULL && !takes_person(line->command) && !takes(line->command, "CLIENT_ID"))
         facts->object = all_arguments(app->ctx, line);
 }
 

@@ -231,12 +231,12 @@ static const struct cli_option CHANGE_OPTIONS[] = {REPLACE, DIR};
 const struct cli_command CREDENTIAL_COMMANDS[] = {
     {"credential", "list", CLI_ARGUMENTS("", 0, 0), CLI_OPTIONS(LIST_OPTIONS), .run = run_list,
      .help = "List the secrets that are sealed to this machine for its servers, with fingerprints that tell them apart."},
-    {"credential", "make", CLI_ARGUMENTS("[NAME...]", 0, CREDENTIALS_COUNT), CLI_OPTIONS(CHANGE_OPTIONS), .run = run_make,
+    {"credential", "make", CLI_ARGUMENTS("[NAME...]", 0, CREDENTIALS_COUNT), CLI_OPTIONS(CHANGE_OPTIONS), .changes = "", .run = run_make,
      .help = "Make those of seal-key, token-key and form-key that are not there, sealed to this machine; never in the clear."},
-    {"credential", "export", CLI_ARGUMENTS("FILE", 1, 1), CLI_OPTIONS(LIST_OPTIONS), .run = run_export,
+    {"credential", "export", CLI_ARGUMENTS("FILE", 1, 1), CLI_OPTIONS(LIST_OPTIONS), .changes = "", .run = run_export,
      .help = "Write the secrets in the clear to a new file (0600), or to standard output for -, to be kept elsewhere: a "
              "backup without them is lost with the host."},
-    {"credential", "import", CLI_ARGUMENTS("FILE", 1, 1), CLI_OPTIONS(CHANGE_OPTIONS), .run = run_import,
+    {"credential", "import", CLI_ARGUMENTS("FILE", 1, 1), CLI_OPTIONS(CHANGE_OPTIONS), .changes = "", .run = run_import,
      .help = "Seal the secrets of an export (- for standard input) to this machine."},
     {0},
 };

@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "data/json.h"
 
-enum { WINDOW_US = 60 * 1000 * 1000 };
+enum { WINDOW_US = 60 * 1000 * 1000, LOCK_PATIENCE_US = 1000 * 1000, PAGE = 4096 };
 
 /* bounded: strangers can cause it as often as they like. */
 static const struct event {
@@ -154,39 +157,63 @@ enum op_err audit_open(const void *ctx, const char *dir, const char *server, uns
 }
 
 /* Whoever rotates the file moves it away and makes a new one; until that is there, the old one does. */
-static void follow_rotation(struct stat *open_one)
+static void follow_rotation(void)
 {
-    struct stat named;
-    if (stat(trail.path, &named) == 0 && named.st_ino == open_one->st_ino && named.st_dev == open_one->st_dev)
+    struct stat named, open_one;
+    if (stat(trail.path, &named) == 0 && fstat(trail.fd, &open_one) == 0 && named.st_ino == open_one.st_ino &&
+        named.st_dev == open_one.st_dev)
         return;
     int fd = open_file();
     if (fd < 0)
         return;
     close(trail.fd);
     trail.fd = fd;
-    if (fstat(fd, open_one) != 0)
-        open_one->st_size = 0;
 }
 
-/* Where a full disk or a kill cut a line short, the next one begins on a line of its own. */
-static bool is_cut_short(const struct stat *status)
+/* Other instances hold it for microseconds. One that was stopped while it did is waited for once. */
+static void lock_file(void)
 {
+    static bool given_up;
+    static const struct timespec pause = {.tv_nsec = 50 * 1000};
+    int64_t until_us = clock_monotonic_us() + (given_up ? 0 : LOCK_PATIENCE_US);
+    do {
+        given_up = flock(trail.fd, LOCK_EX | LOCK_NB) != 0;
+    } while (given_up && clock_monotonic_us() < until_us && nanosleep(&pause, NULL) == 0);
+}
+
+/* What has to stand before a line of len bytes at the end of the file. A write is cut short by a full disk, and by a kill
+ * between two pages: so no line crosses from one page to the next, the rest of a page is spaces, which JSON may begin
+ * with; and what was cut nevertheless is ended. */
+static void add_filling(struct buf *out, size_t len)
+{
+    struct stat status;
     char last = '\n';
-    return status->st_size > 0 && pread(trail.fd, &last, 1, status->st_size - 1) == 1 && last != '\n';
+    if (fstat(trail.fd, &status) != 0 || status.st_size == 0)
+        return;
+    size_t size = (size_t)status.st_size;
+    if (pread(trail.fd, &last, 1, status.st_size - 1) == 1 && last != '\n' && last != ' ') {
+        buf_add_char(out, '\n');
+        size++;
+    }
+    size_t room = PAGE - size % PAGE;
+    for (size_t i = 0; len > room && len <= PAGE && i < room; i++)
+        buf_add_char(out, ' ');
 }
 
-/* line has a byte in front of it for that. False: errno says why. */
-static bool put(const char *line, size_t len)
+/* False: errno says why. */
+static bool put(void *ctx, const char *line)
 {
-    struct stat status = {0};
-    if (fstat(trail.fd, &status) != 0)
-        return false;
-    follow_rotation(&status);
-    bool cut = is_cut_short(&status);
-    ssize_t written = write(trail.fd, line + (cut ? 0 : 1), len - (cut ? 0 : 1));
-    if (written >= 0 && (size_t)written < len - (cut ? 0 : 1))
-        errno = ENOSPC;
-    return written >= 0 && (size_t)written == len - (cut ? 0 : 1);
+    struct buf out = buf_make(ctx);
+    follow_rotation();
+    lock_file();
+    add_filling(&out, strlen(line) + 1);
+    buf_add(&out, line);
+    buf_add_char(&out, '\n');
+    ssize_t written = write(trail.fd, out.data, out.len);
+    int reason = written < 0 ? errno : ENOSPC;
+    flock(trail.fd, LOCK_UN);
+    errno = reason;
+    return written >= 0 && (size_t)written == out.len;
 }
 
 /* --- a line --- */
@@ -214,14 +241,13 @@ static char *text_of(void *ctx, enum audit_event event, const struct http_reques
     json_set_string(line, "changed", facts->changed);
     json_set_string(line, "result", facts->result);
     json_set_string(line, "reason", facts->reason);
-    return mem_printf(ctx, "\n%s\n", json_text(ctx, line));
+    return json_text(ctx, line);
 }
 
 static bool append(enum audit_event event, const struct http_request *req, const struct audit_facts *facts)
 {
     void *ctx = mem_root("audit line");
-    char *text = text_of(ctx, event, req, facts);
-    bool written = put(text, strlen(text));
+    bool written = put(ctx, text_of(ctx, event, req, facts));
     int reason = errno;
     talloc_free(ctx);
     errno = reason;

@@ -1,6 +1,6 @@
 #pragma once
 /* The audit trail: what happened to accounts, clients, tokens and keys, and by whom; docs/audit.md is its contract. A
- * line of JSON per event, appended to DIR/SERVER.jsonl by one write(2), so that instances may share the file and a killed
+ * line of JSON per event, appended to DIR/SERVER.jsonl by one write(2); instances share the file, and a killed
  * process leaves whole lines. It is not synchronized: what a process wrote outlives it, a power loss may take the last
  * seconds. No line holds a secret, a token, a code, a password or a mail address. Nothing blocks but for that write. */
 #include "base/err.h"
