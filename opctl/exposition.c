@@ -100,6 +100,28 @@ struct exposition_error *exposition_errors(const void *ctx, const char *text, si
     return errors;
 }
 
+static const char *copy_label(const void *ctx, const char *line, const char *label)
+{
+    size_t len;
+    const char *value = label_of(line, label, &len);
+    return mem_strndup(ctx, value, len);
+}
+
+struct exposition_answer *exposition_answers(const void *ctx, const char *text, size_t *ret_count)
+{
+    struct exposition_answer *answers = NULL;
+    size_t count = 0, len;
+    for (const char *line = text; (line = find_line(line, REQUESTS)) != NULL; line = next_line(line)) {
+        if (!is_work(line))
+            continue;
+        answers = mem_grow(ctx, answers, struct exposition_answer, count + 1);
+        answers[count++] = (struct exposition_answer){copy_label(ctx, line, "endpoint"), copy_label(ctx, line, "error"),
+                                                      atoi(label_of(line, "status", &len)), (uint64_t)value_of(line)};
+    }
+    *ret_count = count;
+    return answers;
+}
+
 double exposition_value(const char *text, const char *metric)
 {
     size_t len = strlen(metric);

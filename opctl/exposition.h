@@ -17,6 +17,14 @@ struct exposition_error {
 };
 struct exposition_error *exposition_errors(const void *ctx, const char *text, size_t *ret_count);
 
+/* How often an endpoint answered so; names are owned by ctx. The operator's own endpoints are left out. */
+struct exposition_answer {
+    const char *endpoint, *error; /* error: "" for none */
+    int status;
+    uint64_t count;
+};
+struct exposition_answer *exposition_answers(const void *ctx, const char *text, size_t *ret_count);
+
 /* The value of a metric without labels, or 0. */
 double exposition_value(const char *text, const char *metric);
 /* The value of a label of the first line of a metric, "" when there is none; owned by ctx. */

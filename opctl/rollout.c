@@ -46,8 +46,9 @@ static void say(const struct rollout *rollout, const char *subject, const char *
 
 /* --- one instance --- */
 
-/* Its /.ready says 200, then its self-test. NULL: both do; else why not. */
-static const char *wait_ready(const struct rollout *rollout, const char *name)
+/* Its /.ready says 200, then its self-test. NULL: both do; else why not. proven: it has served before, so that systemd may
+ * try it again before we give it up. */
+static const char *wait_ready(const struct rollout *rollout, const char *name, bool proven)
 {
     const void *ctx = rollout->app->ctx;
     const char *socket = instances_socket(ctx, name);
@@ -59,7 +60,7 @@ static const char *wait_ready(const struct rollout *rollout, const char *name)
         struct instances_health health = instances_health(ctx, name);
         if (strcmp(health.state, "deactivating") == 0 && clock_monotonic_us() + time < latest)
             until = clock_monotonic_us() + time; /* its last process still drains */
-        if (health.restarts > 0 || strcmp(health.state, "failed") == 0)
+        if (!proven && (health.restarts > 0 || strcmp(health.state, "failed") == 0))
             return mem_printf(ctx, "it crashed%s", instances_last_words(ctx, name, since));
         if (clock_monotonic_us() > until)
             return mem_printf(ctx, "it was not ready after %u s: %.*s", rollout->ready_timeout,
@@ -77,7 +78,7 @@ static const char *bring_up(const struct rollout *rollout, const char *name, con
     int64_t started = clock_monotonic_us();
     if (instances_start(rollout->app->ctx, &name, 1, &why) != OP_OK)
         return why;
-    why = wait_ready(rollout, name);
+    why = wait_ready(rollout, name, false);
     if (why == NULL)
         say(rollout, name, "ready", "%s, after %.2f s, self-test passed", version,
             (double)(clock_monotonic_us() - started) / 1e6);
@@ -102,7 +103,7 @@ static const char *start_all(const struct rollout *rollout, char side, unsigned 
         return NULL;
     if (instances_start(rollout->app->ctx, names, count, &why) != OP_OK)
         return why;
-    for (size_t i = 0; i < count && (why = wait_ready(rollout, names[i])) == NULL; i++)
+    for (size_t i = 0; i < count && (why = wait_ready(rollout, names[i], true)) == NULL; i++)
         say(rollout, names[i], "ready", "self-test passed");
     return why;
 }
@@ -197,6 +198,20 @@ static const char *look_once(const struct rollout *rollout, const char *name, co
     return watch_judge(ctx, &fresh, &old, &rollout->limits);
 }
 
+static void say_watched(const struct rollout *rollout, const char *name, const struct watched *then)
+{
+    struct watch_tally fresh, old;
+    if (!tally_fresh(rollout, &fresh) || !tally_old(rollout, then, &old))
+        return;
+    fresh = watch_since(rollout->app->ctx, &then->fresh, &fresh);
+    old = watch_since(rollout->app->ctx, &then->old, &old);
+    unsigned long long of_fresh = watch_requests(&fresh), of_old = watch_requests(&old);
+    if (of_fresh == 0 && of_old > 0)
+        say(rollout, name, "watched", "no request reached it, of %llu that the old ones answered: nothing is known of it", of_old);
+    else
+        say(rollout, name, "watched", "%llu requests answered, no worse than the old ones", of_fresh);
+}
+
 /* NULL: the first new instance did as well as the old ones beside it. */
 static const char *watch_first(const struct rollout *rollout)
 {
@@ -214,11 +229,9 @@ static const char *watch_first(const struct rollout *rollout)
         why = look_once(rollout, name, &then);
     }
     if (why == NULL)
-        why = wait_ready(rollout, name); /* one that answers nothing any more has counted nothing */
-    struct watch_tally fresh;
-    if (why == NULL && tally_fresh(rollout, &fresh))
-        say(rollout, name, "watched", "%llu requests answered, no worse than the old ones",
-            (unsigned long long)watch_since(rollout->app->ctx, &then.fresh, &fresh).requests.all);
+        why = wait_ready(rollout, name, false); /* one that answers nothing any more has counted nothing */
+    if (why == NULL)
+        say_watched(rollout, name, &then);
     return why;
 }
 

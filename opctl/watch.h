@@ -3,19 +3,21 @@
 #include "exposition.h"
 
 struct watch_tally {
-    struct exposition_requests requests;
-    struct exposition_error *errors;
-    size_t error_count;
+    struct exposition_answer *answers; /* each endpoint, status and error once */
+    size_t count;
 };
 /* Adds what one process says in its /.metrics; names are owned by ctx. */
 void watch_add(const void *ctx, struct watch_tally *tally, const char *metrics);
 /* What happened between two tallies of the same processes; one that was started again in between counts as 0. */
 struct watch_tally watch_since(const void *ctx, const struct watch_tally *before, const struct watch_tally *now);
+/* All answers of a tally. */
+uint64_t watch_requests(const struct watch_tally *tally);
 
 struct watch_limits {
     unsigned margin;     /* percent points by which a share of errors may be higher than the old one's */
     unsigned min_errors; /* fewer than these are no reason */
 };
-/* NULL: it does not do worse; else a sentence with both shares, owned by ctx. */
+/* Each error's share in the answers of each endpoint, so that one that is seldom asked for is not lost in the crowd, and
+ * then in all. NULL: it does not do worse; else a sentence with both shares, owned by ctx. */
 char *watch_judge(const void *ctx, const struct watch_tally *fresh, const struct watch_tally *old,
                   const struct watch_limits *limits);

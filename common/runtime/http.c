@@ -134,6 +134,7 @@ static struct http_limits with_defaults(const struct http_limits *given)
     DEFAULT(body_ms, 20000);
     DEFAULT(idle_ms, 65000);
     DEFAULT(write_ms, 20000);
+    DEFAULT(requests_max, 100);
     DEFAULT(drain_idle_ms, 7000);
     DEFAULT(linger_ms, 2000);
 #undef DEFAULT

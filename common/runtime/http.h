@@ -70,6 +70,8 @@ struct http_limits {
     unsigned body_ms;         /* from the head's end to the body's; 20000 */
     unsigned idle_ms;         /* between requests of one connection; 65000 */
     unsigned write_ms;        /* a peer that takes nothing; 20000 */
+    unsigned requests_max;    /* of one connection; the reply to the last says Connection: close, unless more have come
+                                 already. So a balancer that never lets go of connections finds new instances; 100 */
     unsigned drain_idle_ms;   /* while draining, an idle connection stays this long; 7000 */
     unsigned linger_ms;       /* after the last reply, for the peer to close its side; 2000 */
 };

@@ -34,6 +34,7 @@ struct http_connection {
     struct event *deadline;
     enum phase phase;
     enum wait wait;
+    unsigned answered; /* requests */
     bool running; /* inside connection_run */
     bool eof;     /* the peer sends nothing more; it may still read */
     struct http_peer peer;
@@ -145,12 +146,18 @@ static void transmit(struct http_connection *conn, struct bytes head, struct byt
         bufferevent_write(conn->bev, body.data + sent, body.len - sent);
 }
 
+/* It has answered as many requests as one connection may have, and none waits behind them. */
+static bool has_served(struct http_connection *conn)
+{
+    return ++conn->answered >= conn->server->limits.requests_max && evbuffer_get_length(bufferevent_get_input(conn->bev)) == 0;
+}
+
 /* Sends a reply; after the last one of a connection nothing more is read from it. */
 static void send_reply(struct http_connection *conn, struct http_reply_head *head, bool with_content, struct bytes body)
 {
     struct buf *out = &conn->server->head;
     out->len = 0;
-    head->close = head->close || conn->server->draining;
+    head->close = has_served(conn) || head->close || conn->server->draining;
     head->content_length = body.len;
     http_reply_write_head(out, head);
     if (!with_content || !http_reply_has_content(head->status))

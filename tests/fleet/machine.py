@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -76,55 +77,122 @@ def packages(number=None):
     return sorted(os.path.join(output, name) for name in os.listdir(output) if name.endswith(".deb") and "-dbgsym_" not in name)
 
 
+class Network:
+    """A network of its own, with nothing but a loopback, that outlives the boots of the machine in it."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 86400"],
+                                       stdout=subprocess.PIPE)
+        if self.holder.stdout.readline() != b"up\n":
+            raise RuntimeError("no network of its own can be made")
+        self.path = f"/proc/{self.holder.pid}/ns/net"
+
+    def start(self, *words, **more):
+        """A program outside the machine, in its network."""
+        return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "nsenter", "--net=" + self.path, *words], **more)
+
+    def remove(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
 class Machine:
-    def __init__(self, name):
+    """disk: its root lies on a file system of its own of that size (such as 1200M), which can be filled."""
+
+    def __init__(self, name, disk=None):
         self.dir = os.path.join(WORK, name)
-        shutil.rmtree(self.dir, ignore_errors=True)
-        call("cp", "-a", "--reflink=auto", root(), self.dir)
-        for name in ("nginx.service", "haproxy.service"):  # started when they are wanted
-            for wants in ("multi-user.target.wants",):
-                path = self.path("etc/systemd/system", wants, name)
-                if os.path.lexists(path):
-                    os.unlink(path)
+        self.board = self.dir + ".board"  # /mnt in the machine, on another disk than its own
+        self.booted = None
+        self.remove()
+        if disk:
+            self.make_disk(disk)
+        call("cp", "-a", "--reflink=auto", root() + "/.", self.dir + "/")
+        for service in ("nginx.service", "haproxy.service"):  # started when they are wanted
+            path = self.path("etc/systemd/system/multi-user.target.wants", service)
+            if os.path.lexists(path):
+                os.unlink(path)
         os.makedirs(self.path("var/log/journal"), exist_ok=True)
+        os.makedirs(self.board)
         with open(self.path("etc/machine-id"), "w", encoding="ascii"):
             pass
         with open(self.path("etc/hosts"), "w", encoding="ascii") as file:
             file.write("127.0.0.1 localhost\n")
 
+    def make_disk(self, size):
+        os.makedirs(self.dir)
+        call("truncate", "--size=" + size, self.dir + ".disk")
+        call("mkfs.ext4", "-q", "-N", "40000", self.dir + ".disk")
+        call("mount", "-o", "loop", self.dir + ".disk", self.dir)
+
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
 
+    def copy_debs(self, debs, name="debs"):
+        os.makedirs(self.path("opt", name), exist_ok=True)
+        for deb in debs:
+            shutil.copy(deb, self.path("opt", name))
+
     def install(self, debs):
         """As an administrator would, with dpkg, while the machine is off."""
-        os.makedirs(self.path("opt/debs"), exist_ok=True)
-        for deb in debs:
-            shutil.copy(deb, self.path("opt/debs"))
+        self.copy_debs(debs)
         inside = ["/opt/debs/" + os.path.basename(deb) for deb in debs]
         return call("systemd-nspawn", "-q", "-D", self.dir, "--register=no", "--keep-unit", "--pipe", "dpkg", "--install", *inside)
 
     def boot(self, *words, seconds=600, script="inside.py", also=()):
         """Runs the script with these words as the last unit of the boot, and returns what it left as its result. It and
-        the files of also lie in /opt/fleet, beside load.py and person.py."""
+        the files of also lie in /opt/fleet, beside those of this folder and person.py."""
+        self.start(*words, script=script, also=also)
+        return self.result(seconds)
+
+    def start(self, *words, script="inside.py", also=(), network=None):
+        """Boots and returns at once. network: a Network to be in."""
         fleet = self.path("opt/fleet")
         os.makedirs(fleet, exist_ok=True)
-        for path in ("tests/fleet/inside.py", "tests/fleet/load.py", "tests/e2e/person.py", *also):
+        own = ["tests/fleet/" + name for name in os.listdir(HERE) if name.endswith(".py")]
+        for path in (*own, "tests/e2e/person.py", *also):
             shutil.copy(os.path.join(ROOT, path), fleet)
         with open(self.path("etc/systemd/system/fleet.service"), "w", encoding="ascii") as file:
             file.write(UNIT.format(script=script, words=" ".join(words)))
         link = self.path("etc/systemd/system/multi-user.target.wants/fleet.service")
         if not os.path.lexists(link):
             os.symlink("/etc/systemd/system/fleet.service", link)
-        result = self.path("var/log/fleet.json")
-        if os.path.exists(result):
-            os.unlink(result)
-        with open(self.path("..", os.path.basename(self.dir) + ".console"), "w", encoding="utf-8") as console:
-            subprocess.run(["timeout", "--kill-after=10", str(seconds), "systemd-nspawn", "-q", "-D", self.dir, "--private-network",
-                            "--register=no", "--keep-unit", "-b"], stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False)
-        if not os.path.exists(result):
+        if os.path.exists(self.path("var/log/fleet.json")):
+            os.unlink(self.path("var/log/fleet.json"))
+        net = ["--network-namespace-path=" + network.path, "--capability=CAP_NET_ADMIN"] if network else ["--private-network"]
+        with open(self.dir + ".console", "a", encoding="utf-8") as console:
+            self.booted = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "-q", "-D", self.dir, *net, "--bind=" + self.board + ":/mnt",
+                                            "--register=no", "--keep-unit", "--rlimit=NOFILE=1024:524288", "-b"],
+                                           stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                                           env={**os.environ, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"})  # /tmp is on its disk
+
+    def result(self, seconds=600):
+        """Waits until the machine is off, and returns what inside.py left."""
+        try:
+            self.booted.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.power_off()
+            raise RuntimeError(f"the machine ran longer than {seconds} s:\n" + self.journal()) from None
+        self.booted = None
+        if not os.path.exists(self.path("var/log/fleet.json")):
             raise RuntimeError("the machine left no result:\n" + self.journal())
-        with open(result, encoding="utf-8") as file:
+        with open(self.path("var/log/fleet.json"), encoding="utf-8") as file:
             return json.load(file)
+
+    def power_off(self):
+        """As when the power fails: every process is gone at once."""
+        if self.booted is None or self.booted.poll() is not None:
+            self.booted = None
+            return
+        with open(f"/proc/{self.booted.pid}/task/{self.booted.pid}/children", encoding="ascii") as file:
+            first = [int(word) for word in file.read().split()]
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        try:
+            self.booted.wait(30)
+        except subprocess.TimeoutExpired:
+            self.booted.kill()
+            self.booted.wait()
+        self.booted = None
 
     def journal(self):
         done = subprocess.run(["journalctl", "--no-pager", "-q", "-o", "short-precise", "-D", self.path("var/log/journal")],
@@ -132,4 +200,12 @@ class Machine:
         return done.stdout[-6000:]
 
     def remove(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.power_off()
+        if os.path.ismount(self.dir):
+            call("umount", self.dir)
+        for path in (self.dir, self.board):
+            shutil.rmtree(path, ignore_errors=True)
+        if os.path.exists(self.dir + ".disk"):
+            os.unlink(self.dir + ".disk")
+        if os.path.exists(self.dir + ".console"):
+            os.unlink(self.dir + ".console")

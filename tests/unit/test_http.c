@@ -601,6 +601,25 @@ static void draining_loses_nothing(void **state)
     wait_for(&f);
 }
 
+/* However many requests a connection carries, it is made anew now and then; nothing that was sent is lost by it. */
+static void connections_end_after_some_requests(void **state)
+{
+    (void)state;
+    struct fixture f = start(&(struct http_limits){.requests_max = 3});
+    int fd = dial(&f), ahead = dial(&f);
+    for (int i = 0; i < 2; i++) {
+        say(fd, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+        assert_null(strstr(hear_until(fd, "1 /a 0:"), "Connection: close\r\n"));
+    }
+    say(fd, "GET /b HTTP/1.1\r\n" HOST "\r\n");
+    assert_non_null(strstr(hear(fd), "Connection: close\r\n"));
+    assert_non_null(strstr(heard, "1 /b 0:"));
+    say(ahead, "GET /a HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST "\r\n"
+               "GET /a HTTP/1.1\r\n" HOST "\r\nGET /a HTTP/1.1\r\n" HOST "\r\n");
+    assert_string_equal(statuses(hear(ahead)), "200 200 200 200 200 ");
+    stop(&f);
+}
+
 static void connections_are_bounded(void **state)
 {
     (void)state;
@@ -737,6 +756,7 @@ int main(void)
         cmocka_unit_test(peers_may_vanish),
         cmocka_unit_test(peers_must_read),
         cmocka_unit_test(draining_loses_nothing),
+        cmocka_unit_test(connections_end_after_some_requests),
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(descriptors_may_run_out),
         cmocka_unit_test(local_proxies_name_the_client),

@@ -23,10 +23,14 @@ static void what_metrics_say(void **unused)
     struct exposition_requests requests = exposition_requests(METRICS);
     assert_int_equal(requests.all, 110);
     assert_int_equal(requests.server_errors, 2);
-    struct exposition_error *errors = exposition_errors(ctx, METRICS, &count);
-    assert_int_equal(count, 3);
-    assert_string_equal(errors[0].name, "invalid_grant");
-    assert_int_equal(errors[0].count, 7);
+    struct exposition_answer *answers = exposition_answers(ctx, METRICS, &count);
+    assert_int_equal(count, 6);
+    assert_string_equal(answers[1].endpoint, "/token");
+    assert_string_equal(answers[1].error, "invalid_grant");
+    size_t named;
+    assert_int_equal(exposition_errors(ctx, METRICS, &named)[0].count, 7); /* of both endpoints */
+    assert_int_equal(named, 3);
+    assert_true(answers[1].status == 400 && answers[1].count == 6 && *answers[0].error == '\0');
     assert_string_equal(exposition_label(ctx, METRICS, "partita_build_info", "version"), "0.2.0");
     assert_string_equal(exposition_label(ctx, METRICS, "partita_nothing", "version"), "");
     assert_true(exposition_value(METRICS, "partita_connections") == 7 && exposition_value(METRICS, "partita_absent") == 0);
@@ -55,11 +59,10 @@ static void processes_that_started_again_count_from_zero(void **unused)
     watch_add(ctx, &before, METRICS);
     watch_add(ctx, &now, LINE("/token", "200", "", "5") LINE("/token", "400", "invalid_scope", "3"));
     struct watch_tally since = watch_since(ctx, &before, &now);
-    assert_int_equal(since.requests.all, 0);
-    assert_int_equal(since.error_count, 1);
-    assert_int_equal(since.errors[0].count, 3);
+    assert_int_equal(watch_requests(&since), 3);
     watch_add(ctx, &now, METRICS);
-    assert_int_equal(watch_since(ctx, &before, &now).requests.all, 8);
+    since = watch_since(ctx, &before, &now);
+    assert_int_equal(watch_requests(&since), 8);
     talloc_free(ctx);
 }
 
@@ -71,7 +74,7 @@ static const struct row {
     {"nothing happened", "", "", {5, 5}, NULL},
     {"all good", LINE("/token", "200", "", "100"), LINE("/token", "200", "", "100"), {5, 5}, NULL},
     {"5xx", LINE("/token", "200", "", "90") LINE("/token", "500", "", "10"), LINE("/token", "200", "", "100"), {5, 5},
-     "status 5xx in 10 of 100 answers, against 0 of 100"},
+     "status 5xx in 10 of 100 answers of /token, against 0 of 100"},
     {"as many as the old one", LINE("/token", "200", "", "90") LINE("/token", "500", "", "10"),
      LINE("/token", "200", "", "45") LINE("/token", "500", "", "5"), {5, 5}, NULL},
     {"within the margin", LINE("/token", "200", "", "95") LINE("/token", "500", "", "5"), LINE("/token", "200", "", "100"), {5, 5}, NULL},
@@ -80,10 +83,16 @@ static const struct row {
     {"too few to tell", LINE("/token", "500", "", "4"), LINE("/token", "200", "", "100"), {5, 5}, NULL},
     {"an OAuth error", LINE("/token", "200", "", "50") LINE("/token", "400", "invalid_grant", "50"),
      LINE("/token", "200", "", "90") LINE("/token", "400", "invalid_grant", "10"), {5, 5},
-     "error invalid_grant in 50 of 100 answers, against 10 of 100"},
+     "error invalid_grant in 50 of 100 answers of /token, against 10 of 100"},
     {"an error that the old one never had", LINE("/token", "200", "", "80") LINE("/token", "400", "invalid_scope", "20"),
      LINE("/token", "200", "", "90") LINE("/token", "400", "invalid_grant", "10"), {5, 5}, "error invalid_scope in 20 of 100"},
     {"the old one had nothing to do", LINE("/token", "200", "", "80") LINE("/token", "500", "", "20"), "", {5, 5}, "against 0 of 0"},
+    {"an endpoint that is seldom asked for", LINE("/token", "200", "", "1000") LINE("/register", "403", "access_denied", "6"),
+     LINE("/token", "200", "", "1000") LINE("/register", "201", "", "6"), {5, 5}, "error access_denied in 6 of 6 answers of /register, against 0 of 6"},
+    {"one that the old one was not asked for", LINE("/register", "403", "access_denied", "6"), LINE("/token", "200", "", "1000"), {5, 5},
+     "against 0 of 0"},
+    {"few at each of many", LINE("/a", "500", "", "3") LINE("/b", "500", "", "3"), LINE("/a", "200", "", "3") LINE("/b", "200", "", "3"), {5, 5},
+     "status 5xx in 6 of 6 answers, against 0 of 6"},
     {"what the operator asks is no work", LINE("/.ready", "503", "", "100"), LINE("/token", "200", "", "100"), {5, 5}, NULL},
 };
 
