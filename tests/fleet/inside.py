@@ -64,7 +64,7 @@ def people():
 
 def unit_judgements():
     units = [f"{server}@a1.service" for server in SERVERS] + [server + ".socket" for server in SERVERS] + \
-        ["partita.target", "partita-volatile.service", "run-partita.mount"]
+        ["partita.target", "partita-volatile.service", "run-partita.mount", "partita-metrics.socket"]
     verify = call("systemd-analyze", "verify", *units, check=False)
     said = verify.stdout + verify.stderr
     for server in SERVERS:

@@ -20,6 +20,8 @@ struct fixture {
     void *ctx;
     struct kv *kv;
     struct keyring *ring;
+    struct signing_key_age *ages;
+    size_t age_count;
 };
 
 static int setup(void **state)
@@ -276,6 +278,33 @@ static void only_a_current_key_signs(void **state)
     assert_false(keyring_ready(f->ring, JOSE_ES256));
 }
 
+static enum op_err take_ages(struct kv_txn *txn, void *arg)
+{
+    struct fixture *f = arg;
+    return signing_keys_ages(txn, f, &f->ages, &f->age_count);
+}
+
+static void ages_are_those_of_the_newest_current_key(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(kv_run_wait(f->kv, KV_READ_ONLY, take_ages, f), OP_OK);
+    assert_int_equal(f->age_count, 0);
+    struct stored old = stored_key(f, JOSE_ES256, "current"), new = stored_key(f, JOSE_ES256, "current");
+    struct stored next = stored_key(f, JOSE_RS256, "next"), gone = stored_key(f, JOSE_EDDSA, "retired");
+    old.current_at = 100;
+    new.current_at = 200;
+    store(f, &new);
+    store(f, &old);
+    store(f, &next);
+    store(f, &gone);
+    assert_int_equal(kv_run_wait(f->kv, KV_READ_ONLY, take_ages, f), OP_OK);
+    assert_int_equal(f->age_count, 2);
+    const struct signing_key_age *es256 = &f->ages[f->ages[0].alg == JOSE_ES256 ? 0 : 1];
+    const struct signing_key_age *rs256 = es256 == f->ages ? &f->ages[1] : &f->ages[0];
+    assert_true(es256->has_current && es256->current_at == 200 && !es256->has_next);
+    assert_true(rs256->alg == JOSE_RS256 && !rs256->has_current && rs256->has_next);
+}
+
 static void rotation_is_followed_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -429,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wish_is_taken_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wish_is_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(only_a_current_key_signs, setup, teardown),
+        cmocka_unit_test_setup_teardown(ages_are_those_of_the_newest_current_key, setup, teardown),
         cmocka_unit_test_setup_teardown(rotation_is_followed_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_of_two_current_keys_signs, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_are_taken_for_their_type_only, setup, teardown),

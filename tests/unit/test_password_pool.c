@@ -218,7 +218,9 @@ static void a_full_queue_refuses(void **state)
     struct password_pool *pool = password_pool_new(f->ctx, f->base, 1, 2, CHEAP);
     struct answer answer = {.base = f->base, .stop_at = 3};
     struct password_job job = {.password = "correct", .phc = f->phc};
+    assert_int_equal(password_pool_limit(pool), 3);
     for (int i = 0; i < 3; i++) { /* one in work, two waiting; they count until they are delivered */
+        assert_int_equal(password_pool_length(pool), i);
         assert_false(password_pool_full(pool));
         assert_int_equal(password_pool_run(pool, &job, note, &answer), OP_OK);
     }
@@ -228,6 +230,7 @@ static void a_full_queue_refuses(void **state)
     event_base_loopexit(f->base, &limit);
     event_base_dispatch(f->base);
     assert_int_equal(answer.count, 3); /* the refused one is never delivered */
+    assert_int_equal(password_pool_length(pool), 0);
     assert_false(password_pool_full(pool));
     assert_int_equal(run(f, pool, &job).result, OP_OK);
     talloc_free(pool);
