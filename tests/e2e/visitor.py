@@ -186,4 +186,4 @@ class OpAuth:
         self.info = {"user": {"username": "ann", "password": PASSWORD}}
         self.process = home.start("op-auth", **more)
         self.socket = self.process.path
-        self.process.wait_ready()
+        self.process.wait_live()
