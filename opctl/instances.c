@@ -19,7 +19,7 @@
 #define UNIT_FILES "/lib/systemd/system"
 #define ADMIN "/run/partita-admin"
 #define LOCK "/run/partita-opctl.lock"
-#define ASK_SECONDS "10" /* that a program may take to say what it is */
+#define ASK_SECONDS "5" /* that a program may take to say what it is */
 
 const char *const INSTANCES_SERVERS[] = {"op-discovery", "op-auth", "op-token", "op-userinfo", "op-management",
                                          "op-async", NULL};

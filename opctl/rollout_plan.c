@@ -136,10 +136,10 @@ enum op_err rollout_plan_back(const void *ctx, const struct rollout_state *state
     if (now == 0)
         return nothing_deployed(ctx, state, ret_why);
     struct side present = look_at(state, now), rest = look_at(state, to);
-    unsigned wanted = present.active == 0 ? 1 : present.active;
+    unsigned wanted = present.active > present.enabled ? present.active : present.enabled;
     const char *back = way_back(state, present.version);
     if (stays(state, &present, &rest)) {
-        *ret = (struct rollout_plan){to, now, rest.active, present.enabled == 0 ? wanted : present.enabled, rest.version,
+        *ret = (struct rollout_plan){to, now, rest.active, wanted, rest.version,
                                      present.version, back};
         return OP_OK;
     }
