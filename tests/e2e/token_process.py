@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -95,15 +96,22 @@ class TokenProcess(OwnProcess):
 
 
 class Connection:
-    """Requests and answers apart, so that many can be under way at once."""
+    """Requests and answers apart, so that many can be under way at once. One that the server let go of while it was idle (65 s
+    on a busy machine) is made anew."""
 
     def __init__(self, path):
+        self.path, self.rest, self.head = path, b"", ""
+        self.connect()
+
+    def connect(self):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(20)
-        self.socket.connect(path)
-        self.rest, self.head = b"", ""
+        self.socket.connect(self.path)
 
     def send(self, data):
+        if not self.rest and select.select([self.socket], [], [], 0)[0] and self.socket.recv(1, socket.MSG_PEEK) == b"":
+            self.socket.close()
+            self.connect()
         self.socket.sendall(data)
 
     def answer(self):
