@@ -36,7 +36,7 @@ def names(home):
 
 def beside(home):
     """What lies beside the state directory and is not expected there."""
-    return sorted(set(os.listdir(home.dir)) - {"partita.conf", "state", "run", "backup"})
+    return sorted(set(os.listdir(home.dir)) - {"partita.conf", "state", "run", "backup", "opctl.jsonl"})
 
 
 def whole(home):
