@@ -124,14 +124,18 @@ def come_up():
     return {"up": up, "instances": {server: instances(server) for server in SERVERS}}
 
 
-def after_reboot(old, last):
+def after_reboot(old, then):
+    """then: end, or power: whoever booted us pulls the plug in the middle of the load."""
     found = come_up()
     expect("the versions after a boot", {version for server in SERVERS for version in found["instances"][server].values()}, {old})
-    if last == "no":
-        go_down(found)
-    else:
+    if then == "end":
         ask_load("last-look")
-    return found
+        return found
+    go_down(found)
+    write(BOARD + "/plug.json.new", json.dumps(found))
+    os.rename(BOARD + "/plug.json.new", BOARD + "/plug.json")
+    while True:
+        time.sleep(1)
 
 
 def journal_of_trouble():

@@ -97,12 +97,15 @@ def interrupted(server, versions):
 
     old, new = versions
     with others_untouched(server):
-        opctl_running = subprocess.Popen(["opctl", "deploy", server, new, "--watch", "3600", "--json"], stdout=subprocess.DEVNULL)
-        wait_until(f"two versions of {server} run", lambda: set(instances(server).values()) == {old, new})
+        running = subprocess.Popen(["opctl", "deploy", server, new], stdout=subprocess.PIPE, text=True)
+        said = next(line for line in running.stdout if ": watching: " in line)
+        if ": watching: 90 s " not in said:
+            raise Wrong(f"a new version is not watched for 90 s: {said}")
+        expect(f"versions of {server} while it is watched", set(instances(server).values()), {old, new})
         busy = call("opctl", "deploy", "op-userinfo" if server != "op-userinfo" else "op-token", new, check=False)
         expect("the status of a second deployment beside it", busy.returncode, 1)
-        opctl_running.kill()
-        opctl_running.wait()
+        running.kill()
+        running.wait()
         for words in (["deploy", server, new], ["scale", server, "2"]):
             refused = call("opctl", *words, check=False)
             if refused.returncode != 1 or "interrupted" not in refused.stdout + refused.stderr:
