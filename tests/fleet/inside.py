@@ -139,8 +139,10 @@ def after_reboot(old, then):
 
 
 def journal_of_trouble():
-    return call("journalctl", "--no-pager", "-q", "-u", "op-*", "-p", "warning", "-n", "40", "-o", "cat").stdout + \
-        call("journalctl", "--no-pager", "-q", "-u", "nginx", "-u", "haproxy", "-n", "20", "-o", "cat").stdout
+    """What the units said of it, without the many lines of a good day."""
+    trouble = "exited|[Ff]ail|[Ee]rror|cannot|refuse|Scheduled|killed"
+    return call("journalctl", "--no-pager", "-q", "-u", "op-*", "-g", trouble, "-n", "60", "-o", "short-precise", check=False).stdout + \
+        call("journalctl", "--no-pager", "-q", "-u", "nginx", "-u", "haproxy", "-p", "warning", "-n", "20", "-o", "cat", check=False).stdout
 
 
 PHASES = {"rollouts": rollouts, "after-reboot": after_reboot}
