@@ -140,8 +140,7 @@ def after_reboot(old, then):
 
 def journal_of_trouble():
     """What the units said of it, without the many lines of a good day."""
-    trouble = "exited|[Ff]ail|[Ee]rror|cannot|refuse|Scheduled|killed"
-    return call("journalctl", "--no-pager", "-q", "-u", "op-*", "-g", trouble, "-n", "60", "-o", "short-precise", check=False).stdout + \
+    return call("journalctl", "--no-pager", "-q", "_PID=1", "-g", "exited|[Ff]ail|Scheduled|killed", "-n", "40", "-o", "short-precise", check=False).stdout + \
         call("journalctl", "--no-pager", "-q", "-u", "nginx", "-u", "haproxy", "-p", "warning", "-n", "20", "-o", "cat", check=False).stdout
 
 
