@@ -347,11 +347,12 @@ static const char *property(const char *text, const char *name)
 struct instances_health instances_health(const void *ctx, const char *instance)
 {
     struct command_result result = command_run(ctx, (const char *const[]){
-        "systemctl", "show", "--property=ActiveState,NRestarts,MainPID", mem_printf(ctx, "%s.service", instance), NULL});
+        "systemctl", "show", "--property=ActiveState,NRestarts,MainPID,Job", mem_printf(ctx, "%s.service", instance), NULL});
     const char *state = property(result.output, "ActiveState=");
     return (struct instances_health){mem_strndup(ctx, state, strcspn(state, "\n")),
                                      strtol(property(result.output, "NRestarts="), NULL, 10),
-                                     strtol(property(result.output, "MainPID="), NULL, 10)};
+                                     strtol(property(result.output, "MainPID="), NULL, 10),
+                                     strtol(property(result.output, "Job="), NULL, 10) != 0};
 }
 
 const char *instances_last_words(const void *ctx, const char *instance, int64_t since)

@@ -56,6 +56,7 @@ must_check enum op_err instances_drain(const void *ctx, const char *const *names
 struct instances_health {
     const char *state;
     long restarts, pid;
+    bool has_job; /* it is going to be started or stopped */
 };
 struct instances_health instances_health(const void *ctx, const char *instance);
 /* Why it says it could not start, in the journal since then (seconds since 1970), as ": WHY"; "" when it says nothing.

@@ -56,8 +56,13 @@ static const char *wait_ready(const struct rollout *rollout, const char *name, b
     int64_t latest = until + DRAIN_SECONDS_MAX * 1000000LL;
     char *body = NULL;
     int status = 0;
-    while (operator_socket_get(ctx, socket, "/.ready", &status, &body) != OP_OK || status != 200) {
+    for (;;) {
         struct instances_health health = instances_health(ctx, name);
+        bool answers = operator_socket_get(ctx, socket, "/.ready", &status, &body) == OP_OK;
+        if (answers && status == 200 && strcmp(health.state, "active") == 0) /* and not what is about to be ended */
+            break;
+        if (strcmp(health.state, "inactive") == 0 && !health.has_job)
+            return "it does not run: a unit that it needs failed (systemctl --failed), or somebody stopped it";
         if (strcmp(health.state, "deactivating") == 0 && clock_monotonic_us() + time < latest)
             until = clock_monotonic_us() + time; /* its last process still drains */
         if (!proven && (health.restarts > 0 || strcmp(health.state, "failed") == 0))

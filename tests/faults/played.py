@@ -21,8 +21,13 @@ for word; do
     name=${word%.service}
     case $verb in
     start)
-        while alive "$name" && [ -f "$PLAYED/units/$name.stop" ]; do sleep 0.02; done
+        if alive "$name" && [ -f "$PLAYED/units/$name.stop" ]; then # the job waits
+            touch "$PLAYED/units/$name.job.stop"
+            (while alive "$name"; do sleep 0.02; done; "$0" start "$name"; rm "$PLAYED/units/$name.job.stop") </dev/null >/dev/null 2>&1 &
+            continue
+        fi
         alive "$name" && continue
+        [ -e "$PLAYED/needs" ] && continue # what it needs failed: the job is gone and nothing runs
         rm -f "$PLAYED/units/$name.stop"
         [ -x "/etc/partita/running/$name/op-userinfo" ] || { echo 0 > "$PLAYED/units/$name"; continue; }
         setsid "/etc/partita/running/$name/op-userinfo" "$name" </dev/null >/dev/null 2>&1 &
@@ -30,12 +35,14 @@ for word; do
     stop)
         alive "$name" || { rm -f "$PLAYED/units/$name"; continue; }
         : > "$PLAYED/units/$name.stop"
+        (sleep 1; alive "$name" && [ -f "$PLAYED/units/$name.stop" ] && kill -KILL "$pid") </dev/null >/dev/null 2>&1 &
         kill -TERM "$(cat "$PLAYED/units/$name")" ;;
     show)
         state=inactive
         [ -f "$PLAYED/units/$name" ] && state=failed
         if [ -f "$PLAYED/units/$name.stop" ]; then state=inactive; fi
         if alive "$name"; then state=active; [ -f "$PLAYED/units/$name.stop" ] && state=deactivating; fi
+        [ -f "$PLAYED/units/$name.job.stop" ] && echo Job=7 || echo Job=
         echo "ActiveState=$state"; echo NRestarts=0; echo "MainPID=$(cat "$PLAYED/units/$name" 2>/dev/null || echo 0)" ;;
     esac
 done
@@ -50,10 +57,12 @@ refuses*--check-config) echo "partita.conf:1: wrong"; echo "partita.conf:2: wron
 *--check-config) exit 0 ;;
 crashes*) exit 1 ;;
 "never ready"*) exec sleep 1000 ;;
-*) exec /usr/bin/python3 -BSE "$PLAYED/answers.py" "$1" @VERSION@ ;;
+*) exec /usr/bin/python3 -BSE "$PLAYED/answers.py" "$1" @VERSION@ @ODD@ ;;
 esac
 """
-ANSWERS = r"""import os, socket, sys
+ANSWERS = r"""import os, signal, socket, sys
+if sys.argv[3:] == ["deaf"]:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 directory = "/run/partita-admin/" + sys.argv[1]
 os.makedirs(directory, exist_ok=True)
 with open(directory + "/version", "w") as file:
@@ -65,8 +74,8 @@ listener.bind(directory + "/socket")
 listener.listen(16)
 while True:
     with listener.accept()[0] as connection:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nready\n")
+        bad = b"self-test" in connection.recv(4096) and sys.argv[3:] == ["deaf"]
+        connection.sendall(b"HTTP/1.1 %d OK\r\nConnection: close\r\n\r\nready\n" % (500 if bad else 200))
 """
 
 

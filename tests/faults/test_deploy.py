@@ -146,6 +146,22 @@ def test_instances_stopped_by_hand_do_not_hide_the_others(machine):
     machine.stands("2.0", 3)
 
 
+def test_one_that_does_not_want_to_end_is_not_taken_for_its_successor(machine):
+    """It fails its self-test, and answers that it is ready until systemd kills it; the good one waits for that."""
+    machine.install("2.1", "1.0", "deaf")
+    assert machine.run("deploy", SERVER, "2.1").returncode == 2
+    good(machine, "deploy", SERVER, "2.0", "--watch", "0")
+    machine.stands("2.0", 1)
+
+
+def test_why_nothing_is_started_is_said_at_once(machine):
+    machine.write("needs", "")
+    done = machine.run("deploy", SERVER, "2.0")
+    assert done.returncode == 2 and done.stdout.splitlines()[-1].endswith(
+        "2.0 did not do: it does not run: a unit that it needs failed (systemctl --failed), or somebody stopped it"), done
+    machine.stands("1.0", 1)
+
+
 def test_what_cannot_be_deployed_is_refused_in_one_line(machine):
     place = f"/usr/lib/partita/{SERVER}"
     for version, odd, why in (
