@@ -59,8 +59,8 @@ def test_requests_errors_and_latency_are_those_of_the_instance(partita):
 
 
 def test_no_instances_are_said_so(partita, tmp_path):
-    done = partita.opctl("status", "--admin-dir", "/nonexistent/admin", check=False)
-    assert done.returncode == 1 and done.stderr.startswith("opctl: /nonexistent/admin: No such file") and done.stderr.count("\n") == 1
+    done = partita.opctl("status", "--admin-dir", "/proc/nonexistent/admin", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("opctl: /proc/nonexistent/admin: No such file") and done.stderr.count("\n") == 1
     assert status(str(tmp_path)) == f"no instance runs: {tmp_path} is empty\n"
     assert status(str(tmp_path), "--json") == "[]\n"
 

@@ -39,7 +39,7 @@ def one_line(done, status=1):
     (["--set", "publication_lead=1h"], 78, "not longer than cache_max_age"),
     (["--listen", "nowhere"], 1, "--listen nowhere: an address is HOST:PORT or unix:PATH"),
     (["--listen", "unix:relative"], 1, "the path is not absolute"),
-    (["--listen", "unix:/nonexistent/x.sock"], 1, "--listen unix:/nonexistent/x.sock: No such file or directory"),
+    (["--listen", "unix:/proc/nonexistent/x.sock"], 1, "--listen unix:/proc/nonexistent/x.sock: No such file or directory"),
     (["--admin", "nowhere"], 1, "--admin nowhere: an address is HOST:PORT or unix:PATH"),
     ([], 1, "there is no socket to listen on"),
 ])

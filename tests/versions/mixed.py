@@ -207,7 +207,7 @@ class Mixed:
         """Starts a process beside those that run, one that is not expected to stay. Returns what became of it, and what it said."""
         user = pwd.getpwnam(server)
         done = subprocess.run(
-            [self.place.at("versions", version.name, server), "--config", self.place.conf, "--listen", "unix:/nonexistent/socket"],
+            [self.place.at("versions", version.name, server), "--config", self.place.conf, "--listen", "unix:/proc/nonexistent/socket"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, user=user.pw_uid, group=user.pw_gid,
             extra_groups=os.getgrouplist(server, user.pw_gid),
             env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": self.place.credentials_of(server)})
