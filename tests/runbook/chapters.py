@@ -1,7 +1,8 @@
 """What the book leaves to life: the trouble that each chapter is about, really made, and requests that show what it claims."""
+import base64
+import crypt
 import json
 import os
-import re
 import subprocess
 import threading
 import time
@@ -20,14 +21,14 @@ ADDED = {"/etc/partita/partita.conf": """
 password_memory = 8MiB
 password_iterations = 1
 balancer_keepalive = 1s
+[op-discovery]
+shared_cache_max_age = 1s
 [op-auth]
 address_guesses = 100000
 [op-async]
 device_client_requests = 1000000
 device_address_requests = 1000000
 """}
-NGINX = {"login.example.org": "id.example.org", "/etc/nginx/partita.pem": "/etc/nginx/id.pem", "/etc/nginx/partita.key": "/etc/nginx/id.key",
-         "keepalive_timeout 5s": "keepalive_timeout 1s"}  # as an operator fills in the file that is shipped
 
 
 def call(*words, secret=PASSWORD + "\n", check=True):
@@ -61,11 +62,6 @@ def prepare(host, old, new):
     with open("/etc/hosts", "a", encoding="ascii") as file:
         file.write("127.0.0.1 id.example.org\n")
     make_certificate()
-    with open("/opt/fleet/nginx.conf", encoding="utf-8") as file:
-        text = file.read()
-    for shipped, ours in NGINX.items():
-        text = text.replace(shipped, ours)
-    write_file("/etc/nginx/nginx.conf", text)
 
 
 def make_certificate():
@@ -74,10 +70,10 @@ def make_certificate():
     call("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
          "-keyout", "/root/ca.key", "-out", ca)
     call("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=id.example.org",
-         "-keyout", "/etc/nginx/id.key", "-out", "/root/id.csr")
+         "-keyout", "/etc/nginx/partita.key", "-out", "/root/id.csr")
     write_file("/root/id.ext", "subjectAltName=DNS:id.example.org\n")
     call("openssl", "x509", "-req", "-days", "2", "-in", "/root/id.csr", "-CA", ca, "-CAkey", "/root/ca.key", "-CAcreateserial",
-         "-extfile", "/root/id.ext", "-out", "/etc/nginx/id.pem")
+         "-extfile", "/root/id.ext", "-out", "/etc/nginx/partita.pem")
     call("update-ca-certificates")
 
 
@@ -215,6 +211,13 @@ class FirstInstallation(Chapter):
     def begin(self):
         assert not os.path.exists("/etc/partita")
 
+    started = False
+
+    def before(self, text):
+        self.started = self.started or "enable --now" in text
+        active = call("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "op-*", "partita*").stdout
+        assert self.started or active == "", active  # installing starts nothing
+
     def judge(self):
         redirect_uri = "https://shop.example.org/cb"
         grants = ("authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code")
@@ -267,7 +270,7 @@ class EmergencyRotation(Chapter):
         self.published = published()
 
     def judge(self):
-        assert not self.published & published(), "a key that leaked is still published"
+        wait("no key that leaked is published, not even by the balancer", lambda: not self.published & published())
         assert userinfo("forged") == 401
         goes_on("forged")  # its refresh token
         signs_in()
@@ -283,7 +286,8 @@ class LeakedKey(Chapter):
             assert {name for name in self.prints if self.prints[name] != prints()[name]} == {"token-key", "form-key"}
             goes_on("of before")
         if "revoke-all" in text:
-            assert not set(self.prints.values()) & set(prints().values()) and not self.published & published()
+            assert not set(self.prints.values()) & set(prints().values())
+            wait("no key that leaked is published, not even by the balancer", lambda: not self.published & published())
             assert userinfo("of before") == 401
             goes_on("of before")
 
@@ -353,6 +357,102 @@ class LostHost(Chapter):
         signs_in()
 
 
+class CutOver(Chapter):
+    """Another provider: an installation of its own, of the same issuer, on other sockets. Only upstreams differ between the
+    balancer's two files."""
+
+    DIR, SOCKETS = "/srv/other", "/run/other-sockets"
+    CONF = f"""[all]
+issuer = {ISSUER}
+state_dir = {DIR}/state
+runtime_dir = {DIR}/run
+audit_dir = {DIR}/audit
+trusted_proxies = unix
+password_memory = 8MiB
+password_iterations = 1
+[op-discovery]
+shared_cache_max_age = 1s
+"""
+    SHOP = ("shop", "what the other one gave it")
+
+    def begin(self):
+        for directory in ("/root/other", self.SOCKETS, f"{self.DIR}/audit"):
+            os.makedirs(directory)
+        write_file(f"{self.DIR}/partita.conf", self.CONF)
+        self.export("zoe")
+        write_file("/root/other/shop.secret", self.SHOP[1] + "\n")
+        for words in (["init", "--unowned"], ["init", "--unowned", "--volatile"], ["init", "--credentials", f"{self.DIR}/credentials"],
+                      ["import", "/root/other/users.json", "--keep-ids"],
+                      ["client", "add", "--client-id", "shop", "--secret-file", "/root/other/shop.secret", "--name", "Shop",
+                       "--redirect-uri", "https://shop.example.org/cb", "--grant", "authorization_code", "--grant", "refresh_token",
+                       "--scope", "openid email offline_access"]):
+            call("opctl", "--config", f"{self.DIR}/partita.conf", *words)
+        self.servers = [self.serve(server) for server in SERVERS]
+        wait("the other provider has its sockets", lambda: len(os.listdir(self.SOCKETS)) == len(SERVERS))
+        self.point_balancer_at_the_other()
+        self.shops("by the other", "zoe")
+
+    @staticmethod
+    def export(*names):
+        """What the other provider gives away of its people."""
+        hashed = crypt.crypt(PASSWORD, "$2b$05$abcdefghijklmnopqrstuu")
+        people = [{"username": name, "sub": f"{name}-of-before", "password_hash": hashed, "email": f"{name}@example.org"} for name in names]
+        write_file("/root/other/users.json", json.dumps(people))
+
+    def serve(self, server):
+        return subprocess.Popen([f"/usr/lib/partita/{server}/{World.old}/{server}", "--config", f"{self.DIR}/partita.conf",
+                                 "--listen", f"unix:{self.SOCKETS}/{server}.sock"],
+                                env={"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": f"{self.DIR}/credentials"},
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def point_balancer_at_the_other(self):
+        self.of_partita = published()
+        with open("/etc/nginx/nginx.conf", encoding="utf-8") as file:
+            text = file.read()
+        write_file("/etc/nginx/nginx.conf.other", text.replace("/run/partita-sockets/", self.SOCKETS + "/"))
+        os.rename("/etc/nginx/nginx.conf", "/etc/nginx/nginx.conf.partita")
+        os.symlink("nginx.conf.other", "/etc/nginx/nginx.conf")
+        for name in os.listdir(self.SOCKETS):
+            os.chmod(f"{self.SOCKETS}/{name}", 0o666)
+        call("systemctl", "reload", "nginx")
+        wait("the other provider answers", lambda: published() and not published() & self.of_partita)
+        self.of_other = published()
+
+    def shops(self, name, who):
+        """Somebody signs in at the application as it is configured since ever, which knows the person again."""
+        shop = {"client_id": self.SHOP[0], "client_secret": self.SHOP[1], "redirect_uris": ["https://shop.example.org/cb"]}
+        World.held[name] = sign_in(World, shop, "openid email offline_access", Person(World, who, PASSWORD), prompt="consent")
+        payload = World.held[name]["id_token"].split(".")[1]
+        assert json.loads(base64.urlsafe_b64decode(payload + "==="))["sub"] == f"{who}-of-before"
+
+    def refreshes(self, name):
+        form = {"grant_type": "refresh_token", "refresh_token": World.held[name]["refresh_token"]}
+        return requests.post(ISSUER + "/token", data=form, auth=self.SHOP, timeout=30).status_code
+
+    def before(self, text):
+        if "--existing update" in text:
+            self.export("zoe", "yan")  # who came in between
+        if "nginx.conf.other" not in text:
+            return
+        assert published() == self.of_partita
+        assert (userinfo("by the other"), self.refreshes("by the other")) == (401, 400)
+        self.shops("by Partita", "zoe")
+        self.shops("of yan", "yan")
+        goes_on("first")
+
+    def judge(self):
+        wait("the other provider answers again", lambda: published() == self.of_other)
+        assert (userinfo("by the other"), self.refreshes("by the other")) == (200, 200)
+        assert (userinfo("by Partita"), self.refreshes("by Partita")) == (401, 400)
+        os.rename("/etc/nginx/nginx.conf.partita", "/etc/nginx/nginx.conf")
+        call("systemctl", "reload", "nginx")
+        wait("Partita answers again", lambda: published() == self.of_partita)
+        for server in self.servers:
+            server.terminate()
+        for server in self.servers:
+            server.wait(60)
+
+
 class FullDisk(Chapter):
     """The state directory is a small file system of its own, which somebody fills."""
 
@@ -403,8 +503,11 @@ exec {program}.good "$@"
         call("opctl", "deploy", "op-token", World.new, "--watch", "0")
         signs_in("before the crash")
         write_file("/run/trouble", "")
-        for name in instances("op-token"):
-            call("systemctl", "kill", "--signal=KILL", name)
+        running = list(instances("op-token"))
+        call("systemctl", "kill", "--signal=KILL", *running)
+        restarts = ["systemctl", "show", "--property=NRestarts", "--value", running[0]]
+        wait("it crashed more often than a start limit would allow", lambda: int(call(*restarts).stdout) > 5)
+        assert call("systemctl", "is-active", "op-token.socket").stdout == "active\n"
 
     def judge(self):
         assert set(instances("op-token").values()) == {World.old}
@@ -438,9 +541,11 @@ with open("/var/lib/partita/tokens/lock.mdb", "r+b", buffering=0) as file:
 
 
 CHAPTERS = {
-    "first-installation": FirstInstallation, "upgrade": Upgrade, "rollback": Rollback, "scale": Scale, "key-rotation": KeyRotation,
+    "first-installation": FirstInstallation, "upgrade": Upgrade, "rollback": Rollback, "scale": Scale, "data-migrations": Chapter,
+    "key-rotation": KeyRotation,
     "emergency-rotation": EmergencyRotation, "a-leaked-key": LeakedKey, "export-of-the-sealing-key": Export, "backup": Backup,
-    "restore": Restore, "a-lost-host": LostHost, "a-full-disk": FullDisk, "a-server-that-crash-loops": CrashLoop,
+    "restore": Restore, "a-lost-host": LostHost, "cutting-over-from-another-provider": CutOver,
+    "a-full-disk": FullDisk, "a-server-that-crash-loops": CrashLoop,
     "a-tampered-lock-file": TamperedLock,
 }
 

@@ -10,6 +10,7 @@ import traceback
 
 import book
 import chapters
+import installed
 
 PATIENCE_S = 40  # of somebody who looks
 
@@ -52,21 +53,28 @@ def journal():
     return subprocess.run(["journalctl", "--no-pager", "-q", "-n", "60", "-o", "short-precise"], capture_output=True, text=True, check=False).stdout
 
 
+def attempt(name, work, results):
+    """One chapter or claim. False: what follows leans on it."""
+    done, began, why = [], time.monotonic(), None
+    try:
+        work(done)
+    except Exception:  # whatever went wrong is what the test wants to know
+        why = traceback.format_exc() + "\n" + journal()
+    results.append({"chapter": name, "why": why, "done": done, "seconds": round(time.monotonic() - began, 1)})
+    return why is None
+
+
 def main(host, old, new):
     chapters.prepare(host, old, new)
     results = []
     with open("/opt/fleet/RUNBOOK.md", encoding="utf-8") as file:
-        for chapter in book.read(file.read()):
-            if not chapters.is_for(chapter, host):
-                continue
-            done, began, why = [], time.monotonic(), None
-            try:
-                read_chapter(chapter, host, old, new, done)
-            except Exception:  # whatever went wrong is what the test wants to know
-                why = traceback.format_exc() + "\n" + journal()
-            results.append({"chapter": chapter.anchor, "why": why, "done": done, "seconds": round(time.monotonic() - began, 1)})
-            if why:
-                break  # what follows leans on it
+        wanted = [chapter for chapter in book.read(file.read()) if chapters.is_for(chapter, host)]
+    for chapter in wanted:
+        if not attempt(chapter.anchor, lambda done, this=chapter: read_chapter(this, host, old, new, done), results):
+            return results
+    for name, claim in installed.CLAIMS.items() if host == "host" else ():
+        if not attempt(name, lambda done, this=claim: this().judge(), results):
+            return results
     return results
 
 

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "fleet"))
 import machine  # noqa: E402
 
 NEXT = "99.0.0"
-ALSO = ["deploy/RUNBOOK.md", "deploy/nginx/nginx.conf", "tests/runbook/book.py", "tests/runbook/chapters.py", "tests/runbook/reader.py"]
+ALSO = ["deploy/RUNBOOK.md", "tests/runbook/book.py", "tests/runbook/chapters.py", "tests/runbook/installed.py", "tests/runbook/reader.py"]
 with open(os.path.join(ROOT, "deploy/RUNBOOK.md"), encoding="utf-8") as runbook:
     TEXT = runbook.read()
 CHAPTERS = book.read(TEXT)
@@ -82,6 +82,14 @@ def test_every_command_that_the_text_names_is_in_a_block():
             assert any(line.startswith(span) for line in run), f"{chapter.title}: {span}"
 
 
+def test_every_alert_leads_to_where_it_is_named():
+    with open(os.path.join(ROOT, "deploy/prometheus/partita.rules.yml"), encoding="utf-8") as file:
+        rules = file.read().split("- alert: ")[1:]
+    led = {(re.search(r"runbook: deploy/RUNBOOK.md#(\S+)", rule)[1], rule.split()[0]) for rule in rules if "deploy/RUNBOOK.md" in rule}
+    assert len(led) > 10
+    assert led == {(chapter.anchor, alert) for chapter in CHAPTERS for alert in re.findall(r"`(Partita[A-Z]\w+)`", chapter.prose)}
+
+
 def test_every_replacement_is_needed():
     used = set()
     for block in blocks():
@@ -98,3 +106,9 @@ def test_chapter(followed, anchor):
         assert result["why"] is None, result["why"]
     wanted = {block.line for block in chapter.blocks if block.where != "build-host"}
     assert wanted == {line for result in results for line in result["done"]}, "not every block was run"
+
+
+@pytest.mark.parametrize("claim", ["units", "packages"])
+def test_what_is_installed(followed, claim):
+    assert ("host", claim) in followed, "not reached"
+    assert followed["host", claim]["why"] is None, followed["host", claim]["why"]
