@@ -96,8 +96,8 @@ class TokenProcess(OwnProcess):
 
 
 class Connection:
-    """Requests and answers apart, so that many can be under way at once. One that the server let go of while it was idle (65 s
-    on a busy machine) is made anew."""
+    """Requests and answers apart, so that many can be under way at once. One that the server has ended (after 100 requests, or
+    65 idle seconds on a busy machine) is made anew."""
 
     def __init__(self, path):
         self.path, self.rest, self.head = path, b"", ""
@@ -107,9 +107,11 @@ class Connection:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(20)
         self.socket.connect(self.path)
+        self.ended = False
 
     def send(self, data):
-        if not self.rest and select.select([self.socket], [], [], 0)[0] and self.socket.recv(1, socket.MSG_PEEK) == b"":
+        idle_too_long = not self.rest and select.select([self.socket], [], [], 0)[0] and self.socket.recv(1, socket.MSG_PEEK) == b""
+        if self.ended or idle_too_long:
             self.socket.close()
             self.connect()
         self.socket.sendall(data)
@@ -120,6 +122,7 @@ class Connection:
             self.read()
         head, _, self.rest = self.rest.partition(b"\r\n\r\n")
         self.head = head.decode()
+        self.ended = "\r\nconnection: close" in self.head.lower()
         lines = self.head.split("\r\n")
         length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
         while len(self.rest) < length:
