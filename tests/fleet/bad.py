@@ -1,6 +1,5 @@
 """Inside the machine, under load: new versions that will not do. The old one goes on, and the deployment says why."""
 import os
-import subprocess
 import threading
 import time
 
@@ -58,7 +57,8 @@ def refuse(server, name, options, reasons, watch, kills):
     after = processes([server])
     expect(f"the processes that run on after {name}", {instance: after.get(instance) for instance in before}, before)
     wait_until(f"{name} is gone", lambda: name not in instances(server).values())
-    return {"version": name, "seconds": round(time.monotonic() - began, 1), "said": steps[-1][2], "server": server, "from": since, "until": time.time()}
+    return {"version": name, "seconds": round(time.monotonic() - began, 1), "said": steps[-1][2], "server": server, "from": since,
+            "until": time.time()}
 
 
 def refuse_all(seconds, watch, kills, report):
