@@ -87,11 +87,22 @@ static struct share share_of(const struct watch_tally *tally, const struct matte
     return share;
 }
 
+/* Whether the same share in both could show these two by chance: they lie less than three standard errors apart. With few
+ * requests, an error that everybody has now and then would be a reason to go back. Nothing of the old one: not to be told. */
+static bool may_be_chance(struct share fresh, struct share old)
+{
+    double all = (double)(fresh.requests + old.requests), errors = (double)(fresh.errors + old.errors);
+    double apart = (double)fresh.errors * (double)old.requests - (double)old.errors * (double)fresh.requests;
+    return old.requests > 0 &&
+           apart * apart * all <= 9 * errors * (all - errors) * (double)fresh.requests * (double)old.requests;
+}
+
 static char *judge(const void *ctx, const struct matter *matter, const struct watch_tally *fresh_tally,
                    const struct watch_tally *old_tally, const struct watch_limits *limits)
 {
     struct share fresh = share_of(fresh_tally, matter), old = share_of(old_tally, matter);
-    if (fresh.errors < limits->min_errors || worth(fresh) <= worth(old) + 100 * (uint64_t)limits->margin)
+    if (fresh.errors < limits->min_errors || worth(fresh) <= worth(old) + 100 * (uint64_t)limits->margin ||
+        may_be_chance(fresh, old))
         return NULL;
     return mem_printf(ctx, "%s%s in %llu of %llu answers%s%s, against %llu of %llu of the old version in the same time",
                       matter->error == NULL ? "status 5xx" : "error ", matter->error == NULL ? "" : matter->error,

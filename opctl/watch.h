@@ -18,6 +18,6 @@ struct watch_limits {
     unsigned min_errors; /* fewer than these are no reason */
 };
 /* Each error's share in the answers of each endpoint, so that one that is seldom asked for is not lost in the crowd, and
- * then in all. NULL: it does not do worse; else a sentence with both shares, owned by ctx. */
+ * then in all; a difference that chance makes of few answers is none. NULL: it does not do worse; else a sentence with both shares, owned by ctx. */
 char *watch_judge(const void *ctx, const struct watch_tally *fresh, const struct watch_tally *old,
                   const struct watch_limits *limits);
