@@ -155,8 +155,8 @@ enum op_err instances_check(const void *ctx, const char *server, const char *ver
 /* What it says, on one line; a program that hangs is ended. */
 static struct command_result ask(const void *ctx, const char *program, const char *config, const char *question)
 {
-    const char *with[] = {"timeout", "--kill-after=1", ASK_SECONDS, program, "--config", config, question, NULL};
-    const char *without[] = {"timeout", "--kill-after=1", ASK_SECONDS, program, question, NULL};
+    const char *with[] = {"/usr/bin/timeout", "--kill-after=1", ASK_SECONDS, program, "--config", config, question, NULL};
+    const char *without[] = {"/usr/bin/timeout", "--kill-after=1", ASK_SECONDS, program, question, NULL};
     return command_run(ctx, config == NULL ? without : with);
 }
 
