@@ -357,7 +357,7 @@ static void bounds_hold(void **state)
 static void replies_keep_their_order(void **state)
 {
     (void)state;
-    struct fixture f = start(&(struct http_limits){0});
+    struct fixture f = start(&(struct http_limits){.requests_max = 1000});
     int fd = dial(&f);
     say(fd, "GET /later HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n"
             "POST /later HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc" LAST);
