@@ -166,7 +166,8 @@ class Trying:
 
 
 def published():
-    return {key["kid"] for key in requests.get(ISSUER + "/.well-known/jwks.json", timeout=30).json()["keys"]}
+    """None where a provider has not made its first keys yet."""
+    return {key["kid"] for key in requests.get(ISSUER + "/.well-known/jwks.json", timeout=30).json().get("keys", [])}
 
 
 def prints():
