@@ -104,7 +104,10 @@ class Played:
         fields = [(name.lower(), value.strip()) for name, _, value in (field.partition(":") for field in fields)]
         length = int(dict(fields).get("content-length", 0))
         while len(data) < length:
-            data += connection.recv(65536)
+            piece = connection.recv(65536)
+            if not piece:
+                return None
+            data += piece
         method, path, _ = line.split(" ")
         return {"server": server, "method": method, "path": path, "fields": dict(fields), "all": fields, "body": data[:length], "rest": data[length:]}
 
