@@ -424,7 +424,7 @@ def test_a_cursor_is_of_its_own_list(desk):
 # What needs the machine, or is no record that servers share: the API does the rest under the same names.
 ON_THE_MACHINE = {"init", "sweep", "check", "backup", "restore", "deploy", "rollback", "scale", "status", "top", "completion", "manual", "key rotate",
                   "import", "migrate", "metrics", "revoke-all", "credential list", "credential make", "credential export",
-                  "credential import"}
+                  "credential import", "audit events"}
 
 
 def test_opctl_and_the_api_do_the_same_under_the_same_names(partita, desk):
