@@ -51,7 +51,7 @@ def followed(built):
     copy(built["new"], host.path("opt/next"))
     follow(host, "host", built, found)
     if host.works:
-        shutil.copytree(host.path("mnt/safe"), other.path("mnt/safe"))
+        shutil.copytree(host.board + "/safe", other.board + "/safe")
         copy([host.path("opt/fleet/state.json")], other.path("opt/fleet"))
         follow(other, "new-host", built, found)
     for each in (host, other):
