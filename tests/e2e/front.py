@@ -159,7 +159,7 @@ def nginx_moved(site, plain, secure):
         (r"/etc/nginx/partita\.pem", site.certificate[0], 1), (r"/etc/nginx/partita\.key", site.certificate[1], 1),
         (r"worker_processes auto", "worker_processes 2", 1),
         (r"listen 80 default_server;\n *listen \[::\]:80 default_server;", f"listen 127.0.0.1:{plain} default_server;", 1),
-        (r"listen 443 ssl http2 default_server;\n *listen \[::\]:443 [^;]*;", f"listen 127.0.0.1:{secure} ssl http2 default_server;", 1),
+        (r"listen 443 ssl http2 default_server deferred;\n *listen \[::\]:443 [^;]*;", f"listen 127.0.0.1:{secure} ssl http2 default_server deferred;", 1),
         (r"listen 443 ssl http2;\n *listen \[::\]:443 ssl http2;", f"listen 127.0.0.1:{secure} ssl http2;", 1))
 
 

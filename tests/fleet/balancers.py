@@ -16,8 +16,8 @@ def site(directory):
 
 
 def nginx(keepalive, adverse):
-    """keepalive: seconds, as the servers' setting; adverse: connections are never let go. deferred: when it is reloaded, nginx ends
-    connections on which no request has come yet, also one that comes just then; so it is given none before its request."""
+    """keepalive: seconds, as the servers' setting; adverse: connections are never let go. deferred is said in the shipped file at a
+    place that a site without other names does not have."""
     text = shipped.edit(shipped.nginx(site("/var/lib/fleet-nginx")), (r"listen 127\.0\.0\.1:8080;", "listen 127.0.0.1:8080 deferred;", 1))
     held = "keepalive_timeout 600s; keepalive_requests 1000000" if adverse else f"keepalive_timeout {keepalive}s; keepalive_requests 50"
     return shipped.edit(text, (r"/var/lib/fleet-nginx/nginx\.pid", "/run/nginx.pid", 1), (r"keepalive_timeout 5s; keepalive_requests 50", held, 6))
