@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/codec.h"
@@ -139,4 +140,14 @@ char *copy_parent(const void *ctx, const char *path)
     if (slash == NULL)
         return mem_strdup(ctx, ".");
     return slash == path ? mem_strdup(ctx, "/") : mem_strndup(ctx, path, (size_t)(slash - path));
+}
+
+char *copy_stamp(const void *ctx)
+{
+    char text[32] = "";
+    struct tm tm;
+    time_t now = time(NULL);
+    if (gmtime_r(&now, &tm) != NULL)
+        strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
+    return mem_strdup(ctx, text);
 }

@@ -14,5 +14,7 @@ must_check enum op_err copy_text(const void *ctx, const char *text, const char *
 must_check enum op_err copy_sync_dir(const void *ctx, const char *dir, const char **ret_why);
 /* The directory in which path lies; owned by ctx. */
 char *copy_parent(const void *ctx, const char *path);
+/* The present second, for the name of what is kept aside: 20260131T235959Z; owned by ctx. */
+char *copy_stamp(const void *ctx);
 /* Path without slashes at its end; owned by ctx. */
 char *copy_plain(const void *ctx, const char *path);

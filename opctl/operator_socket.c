@@ -45,6 +45,14 @@ static int begin(const void *ctx, struct operator_question *question)
     return -1;
 }
 
+/* What a server says is shown on the operator's terminal, and a server may have been taken over: lines of visible ASCII. */
+static void make_harmless(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text != '\n' && (*text < ' ' || *text > '~'))
+            *text = '?';
+}
+
 static void judge(const void *ctx, struct operator_question *question, struct buf *answer)
 {
     const char *text = buf_string(answer), *body = strstr(text, "\r\n\r\n");
@@ -52,6 +60,7 @@ static void judge(const void *ctx, struct operator_question *question, struct bu
     if (body == NULL || sscanf(text, "HTTP/1.1 %3d ", &question->status) != 1)
         return;
     question->body = mem_strdup(ctx, body + 4);
+    make_harmless(question->body);
     question->err = OP_OK;
 }
 

@@ -9,7 +9,7 @@ struct operator_question {
      * ours. */
     enum op_err err;
     int status;
-    char *body; /* OP_OK: NUL-terminated, owned by ctx */
+    char *body; /* OP_OK: lines of visible ASCII, what else was there is "?"; NUL-terminated, owned by ctx */
 };
 
 /* GETs them all at the same time, so that those that do not answer cost no more than one. Blocks, wait_ms at most. */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "copy.h"
@@ -58,11 +57,7 @@ static void clear(const void *ctx, const char *dir)
 /* A name that nothing has: the state directory's, and when. */
 static char *aside_name(const void *ctx, const char *state_dir)
 {
-    char text[32] = "";
-    struct tm tm;
-    time_t now = time(NULL);
-    if (gmtime_r(&now, &tm) != NULL)
-        strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
+    const char *text = copy_stamp(ctx);
     char *name = mem_printf(ctx, "%s.before-restore-%s", state_dir, text);
     for (unsigned n = 2; n < ASIDE_TRIES && exists(name); n++)
         name = mem_printf(ctx, "%s.before-restore-%s-%u", state_dir, text, n);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -92,12 +91,7 @@ enum op_err sealed_open(const void *ctx, const char *dir, const char *name, stru
 
 static char *aside_name(const void *ctx, const char *path)
 {
-    char text[32] = "";
-    struct tm tm;
-    time_t now = time(NULL);
-    if (gmtime_r(&now, &tm) != NULL)
-        strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
-    return mem_printf(ctx, "%s.replaced-%s-%ld", path, text, (long)getpid());
+    return mem_printf(ctx, "%s.replaced-%s-%ld", path, copy_stamp(ctx), (long)getpid());
 }
 
 /* From its draft into its place. */

@@ -27,17 +27,17 @@ struct script {
         }                                                                                                              \
     } while (0)
 
-/* Runs each script in a transaction of its own, one after the other, in a fresh environment. */
-static inline void run_scripts(enum kv_env env, kv_work *const *works, size_t count)
+/* Runs each script in a transaction of its own, which writes the first of the stores, one after the other, in fresh
+ * environments. */
+static inline void run_scripts(const struct kv_store *stores, size_t store_count, kv_work *const *works, size_t count)
 {
     struct script script = {.ctx = mem_root("script")};
-    const struct kv_store store = {env, true};
     struct store_home home;
-    store_home_make(&home, &store, 1, 1 << 20);
-    struct kv *kv = store_home_open(&home, script.ctx, &store, 1);
+    store_home_make(&home, stores, store_count, 1 << 20);
+    struct kv *kv = store_home_open(&home, script.ctx, stores, store_count);
     enum op_err err = OP_OK;
     for (size_t i = 0; i < count && err == OP_OK; i++)
-        err = kv_run_wait(kv, env, works[i], &script);
+        err = kv_run_wait(kv, stores[0].env, works[i], &script);
     talloc_free(kv);
     store_home_remove(&home);
     if (script.failed_line != 0)
@@ -47,7 +47,8 @@ static inline void run_scripts(enum kv_env env, kv_work *const *works, size_t co
 }
 
 #define RUN(env, ...)                                                                                                  \
-    run_scripts((env), (kv_work *const[]){__VA_ARGS__}, sizeof((kv_work *const[]){__VA_ARGS__}) / sizeof(kv_work *))
+    run_scripts(&(const struct kv_store){(env), true}, 1, (kv_work *const[]){__VA_ARGS__},                             \
+                sizeof((kv_work *const[]){__VA_ARGS__}) / sizeof(kv_work *))
 
 static inline ProtobufCBinaryData script_bytes(const void *ctx, const void *data, size_t len)
 {

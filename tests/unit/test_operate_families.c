@@ -155,19 +155,7 @@ static void families_are_listed_and_revoked(void **state)
     (void)state;
     static const struct kv_store stores[] = {{KV_TOKENS, true}, {KV_CLIENTS, false}};
     static kv_work *const works[] = {insert, list, revoke_some, revoke_newer};
-    struct script script = {.ctx = mem_root("script")};
-    struct store_home home;
-    store_home_make(&home, stores, COUNT(stores), 1 << 20);
-    struct kv *kv = store_home_open(&home, script.ctx, stores, COUNT(stores));
-    enum op_err err = OP_OK;
-    for (size_t i = 0; i < COUNT(works) && err == OP_OK; i++)
-        err = kv_run_wait(kv, KV_TOKENS, works[i], &script);
-    talloc_free(kv);
-    store_home_remove(&home);
-    if (script.failed_line != 0)
-        fail_msg("line %d: %s", script.failed_line, script.failed);
-    assert_int_equal(err, OP_OK);
-    talloc_free(script.ctx);
+    run_scripts(stores, COUNT(stores), works, COUNT(works));
 }
 
 int main(void)
